@@ -1,0 +1,114 @@
+package idlayrfake
+
+import "time"
+
+// Status is where a check stands.
+type Status string
+
+// The statuses of a check. COMPLETED, EXPIRED and ERROR are final.
+const (
+	StatusAccepted  Status = "ACCEPTED"  // created, the check URL not opened (guide, step 3)
+	StatusPending   Status = "PENDING"   // the device was sent to its operator (guide, step 5)
+	StatusCompleted Status = "COMPLETED" // the operator answered; Match says what (guide, step 7)
+	StatusExpired   Status = "EXPIRED"   // the time to live passed first
+	StatusError     Status = "ERROR"     // it failed; ErrorCode says why
+)
+
+func (s Status) final() bool {
+	return s == StatusCompleted || s == StatusExpired || s == StatusError
+}
+
+// Check is a snapshot of one check.
+type Check struct {
+	// CheckID is a UUID in lower case.
+	CheckID string
+	// Project is the id of the project that created it.
+	Project string
+	// Product and Version name the API it was made with: "phone_check", "v0.1".
+	Product, Version string
+	// PhoneNumber is the number to verify, E.164 without plus.
+	PhoneNumber string
+	// PhoneIP is the device's address as told at creation, or empty.
+	PhoneIP string
+	// ReferenceID is the caller's own, or empty.
+	ReferenceID string
+	// CallbackURL is the check's own callback target, or empty.
+	CallbackURL string
+	// Status is where it stands.
+	Status Status
+	// Match is nil until COMPLETED; then whether the operator reported
+	// PhoneNumber for the session.
+	Match *bool
+	// ErrorCode says why it is in ERROR, such as "not_mobile_ip".
+	ErrorCode string
+	// NetworkID is the operator of the session that opened the check URL, or
+	// empty.
+	NetworkID string
+	// CreatedAt and UpdatedAt are when it was created and last changed.
+	CreatedAt, UpdatedAt time.Time
+	// TTL is its time to live from CreatedAt.
+	TTL time.Duration
+	// ChargeAmount is the price in ChargeCurrency ("API": API credits).
+	ChargeAmount int
+	// ChargeCurrency is the unit of ChargeAmount.
+	ChargeCurrency string
+	// Charged: the price was taken. Only COMPLETED checks are.
+	Charged bool
+}
+
+// The state machine: functions on a value, with the time passed in. Each returns
+// the check as it is afterwards; an event that does not fit the status changes
+// nothing. None of them leaves a final status.
+
+// expire lets time pass. The check expired when its time was up, not when
+// somebody noticed.
+func expire(c Check, now time.Time) Check {
+	if end := c.CreatedAt.Add(c.TTL); !c.Status.final() && !now.Before(end) {
+		c.Status, c.UpdatedAt = StatusExpired, end
+	}
+	return c
+}
+
+// open sends the device to its operator. A check URL that is opened again while
+// the check is PENDING changes nothing.
+func open(c Check, now time.Time, networkID string) Check {
+	c = expire(c, now)
+	if c.Status == StatusAccepted {
+		c.Status, c.NetworkID, c.UpdatedAt = StatusPending, networkID, now
+	}
+	return c
+}
+
+// refuse turns the device away at the check URL. Only the first opening can be
+// refused: a session under way is not lost to a second one from elsewhere.
+func refuse(c Check, now time.Time, code string, keepAccepted bool) Check {
+	c = expire(c, now)
+	if c.Status == StatusAccepted && !keepAccepted {
+		c.Status, c.ErrorCode, c.UpdatedAt = StatusError, code, now
+	}
+	return c
+}
+
+// verdict is what asking an operator for a session came to.
+type verdict struct {
+	waiting   bool   // the device has not been there yet
+	msisdn    string // the subscriber of the session, E.164 without plus
+	errorCode string // why there is none
+}
+
+// settle takes an operator's verdict. One that comes after the time to live is
+// too late.
+func settle(c Check, now time.Time, v verdict) Check {
+	c = expire(c, now)
+	if c.Status != StatusPending || v.waiting {
+		return c
+	}
+	c.UpdatedAt = now
+	if v.errorCode != "" {
+		c.Status, c.ErrorCode = StatusError, v.errorCode
+		return c
+	}
+	match := v.msisdn == c.PhoneNumber
+	c.Status, c.Match, c.Charged = StatusCompleted, &match, true
+	return c
+}

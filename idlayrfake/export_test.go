@@ -1,0 +1,28 @@
+package idlayrfake
+
+// The state machine, for its tables.
+var (
+	Expire = expire
+	Open   = open
+	Refuse = refuse
+	Settle = settle
+
+	E164             = e164
+	SubscriberNumber = subscriberNumber
+	RegionOf         = regionOf
+	IDToken          = idToken
+)
+
+type Verdict = verdict
+
+func Waiting() Verdict            { return verdict{waiting: true} }
+func Says(msisdn string) Verdict  { return verdict{msisdn: msisdn} }
+func Failing(code string) Verdict { return verdict{errorCode: code} }
+func SignIDToken(client string)   { _ = idTokenDay{"eu", client, 0}.sign() }
+
+// Tokens says how many access tokens are kept.
+func (p *Platform) Tokens() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.tokens.byValue)
+}

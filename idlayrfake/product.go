@@ -1,0 +1,15 @@
+package idlayrfake
+
+// product is one version of one API as data: what differs between them, so that
+// the handlers are the same.
+type product struct {
+	name    string // path segment, OAuth2 scope and Check.Product
+	version string // path segment and Check.Version
+}
+
+// products are the APIs served. Checks of one are unknown to the others.
+var products = [...]product{
+	{name: "phone_check", version: "v0.1"},
+}
+
+func (p *product) path() string { return "/" + p.name + "/" + p.version }

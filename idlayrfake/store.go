@@ -1,0 +1,91 @@
+package idlayrfake
+
+import (
+	"container/list"
+	"time"
+)
+
+// record is a check and what only the platform knows of it. Its fields are
+// guarded by the platform's lock, except for the ones that never change.
+type record struct {
+	Check
+	project *Project      // never changes
+	session string        // what the operator calls it; never changes
+	asking  chan struct{} // closed when the operator has answered; nil when nobody asks
+	order   *list.Element // position in store.order; nil once dropped
+}
+
+// store keeps the checks and the balance. The platform's lock guards it.
+type store struct {
+	maxFinished int
+	balance     int
+	byID        map[string]*record
+	order       *list.List // of *record, oldest first
+	live        []*record  // by deadline; finished ones leave when they come to the front
+	finished    []*record  // finished first, first
+}
+
+func newStore(balance, maxFinished int) store {
+	return store{balance: balance, maxFinished: maxFinished, byID: map[string]*record{}, order: list.New()}
+}
+
+// add keeps a new check, reserves its price and returns the balance left.
+func (s *store) add(r *record) int {
+	s.byID[r.CheckID] = r
+	r.order = s.order.PushBack(r)
+	s.live = append(s.live, r)
+	s.balance -= r.ChargeAmount
+	return s.balance
+}
+
+// update replaces a check by its next state. The price of one that ends without
+// a result is given back; the oldest finished ones give way.
+func (s *store) update(r *record, next Check) {
+	ended := next.Status.final() && !r.Status.final()
+	r.Check = next
+	if !ended || r.order == nil {
+		return
+	}
+	if !next.Charged {
+		s.balance += next.ChargeAmount
+	}
+	s.finished = append(s.finished, r)
+	for len(s.finished) > s.maxFinished {
+		old := s.finished[0]
+		s.finished[0] = nil
+		s.finished = s.finished[1:]
+		s.order.Remove(old.order)
+		old.order = nil
+		delete(s.byID, old.CheckID)
+	}
+}
+
+// expire ends the checks whose time is up and returns them, oldest first, as
+// transitions.
+func (s *store) expire(now time.Time) (expired []transition) {
+	for len(s.live) > 0 {
+		r := s.live[0]
+		if before := r.Check; !before.Status.final() {
+			after := expire(before, now)
+			if !after.Status.final() {
+				break
+			}
+			s.update(r, after)
+			expired = append(expired, transition{before, after})
+		}
+		s.live[0] = nil
+		s.live = s.live[1:]
+	}
+	return expired
+}
+
+// deadline returns when the next check expires.
+func (s *store) deadline() (time.Time, bool) {
+	if len(s.live) == 0 {
+		return time.Time{}, false
+	}
+	return s.live[0].CreatedAt.Add(s.live[0].TTL), true
+}
+
+// transition is a check before and after a change.
+type transition struct{ before, after Check }

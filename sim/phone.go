@@ -1,0 +1,187 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/phonechecksim/phonechecksim/device"
+	"github.com/phonechecksim/phonechecksim/idlayrfake"
+	"github.com/phonechecksim/phonechecksim/mnofake"
+	"github.com/phonechecksim/phonechecksim/sim/journal"
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
+)
+
+// Phone is a virtual phone in a world, with the app on it that speaks to the application server. The embedded device
+// has its switches: WiFi, mobile data, which SIM carries data.
+type Phone struct {
+	*device.Phone
+	w    *World
+	name string
+	app  *device.App
+}
+
+// PhoneOption changes how a phone is made.
+type PhoneOption func(*phoneOptions)
+
+type phoneOptions struct {
+	name    string
+	sims    []simCard
+	device  []device.Option
+	wifi    bool
+	profile *device.Profile
+}
+
+type simCard struct{ msisdn, networkID string }
+
+// Named gives the phone a name for the journal. Without it phones are called alice, bob, carol...
+func Named(name string) PhoneOption { return func(o *phoneOptions) { o.name = name } }
+
+// On puts the phone's first SIM on the operator with the given network id, instead of the one that has the number.
+func On(networkID string) PhoneOption {
+	return func(o *phoneOptions) { o.sims[0].networkID = networkID }
+}
+
+// SecondSIM adds a SIM. The operator is the one with the given network id; empty: the one that has the number.
+func SecondSIM(msisdn, networkID string) PhoneOption {
+	return func(o *phoneOptions) { o.sims = append(o.sims, simCard{msisdn, networkID}) }
+}
+
+// OnWiFi switches the phone's WiFi on, which makes it the default route.
+func OnWiFi() PhoneOption { return func(o *phoneOptions) { o.wifi = true } }
+
+// With passes options on to the device: its SDK profile, headers that it forges.
+func With(opts ...device.Option) PhoneOption {
+	return func(o *phoneOptions) { o.device = append(o.device, opts...) }
+}
+
+// Phone adds a phone with a SIM that has the given number (E.164 without plus). A number that no operator knows becomes
+// a subscriber of the [DefaultOperator], or of the one named by [On]. It panics when the phone cannot be; see
+// [World.AddPhone].
+func (w *World) Phone(msisdn string, opts ...PhoneOption) *Phone {
+	p, err := w.AddPhone(msisdn, opts...)
+	if err != nil {
+		panic("sim: " + err.Error())
+	}
+	return p
+}
+
+// AddPhone is [World.Phone] with an error for what cannot be: an unknown operator, a malformed number, an operator that
+// has no address left.
+func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
+	w.mu.Lock()
+	w.phones++
+	number := w.phones
+	w.mu.Unlock()
+	o := phoneOptions{sims: []simCard{{msisdn: msisdn}}, name: phoneName(number)}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	owner := "Device " + o.name
+	all := []device.Option{
+		device.WithClock(w.clk),
+		device.WithRandom(source(w.opts.seed, owner)),
+		device.WithWiFi(w.wifi(owner)),
+	}
+	for _, card := range o.sims {
+		s, err := w.insert(card, owner)
+		if err != nil {
+			return nil, fmt.Errorf("phone %s: %w", o.name, err)
+		}
+		all = append(all, device.WithSIM(s))
+	}
+	p := &Phone{Phone: device.New(o.name, append(all, o.device...)...), w: w, name: o.name}
+	p.SetWiFi(o.wifi)
+	p.app = device.NewApp(p.Phone, w.profile())
+	return p, nil
+}
+
+func phoneName(number int) string {
+	if number <= len(phoneNames) {
+		return phoneNames[number-1]
+	}
+	return fmt.Sprintf("phone%d", number)
+}
+
+// insert makes the SIM: a subscriber of its operator, and a data session through that operator's packet gateway.
+func (w *World) insert(card simCard, owner string) (device.SIM, error) {
+	networkID := card.networkID
+	if networkID == "" {
+		networkID = DefaultOperator
+		if known, ok := w.numberNetwork(card.msisdn); ok {
+			networkID = known
+		}
+	}
+	op, err := w.operator(networkID)
+	if err != nil {
+		return device.SIM{}, err
+	}
+	if _, known := op.Subscriber(card.msisdn); !known {
+		if err := op.AddSubscriber(mnofake.Subscriber{MSISDN: card.msisdn}); err != nil {
+			return device.SIM{}, err
+		}
+	}
+	addr, err := op.Attach(card.msisdn)
+	if err != nil {
+		return device.SIM{}, err
+	}
+	return device.SIM{MSISDN: card.msisdn, NetworkID: networkID, Bearer: w.net.Interface(vnet.InterfaceConfig{
+		Owner: owner, Name: "cellular " + op.cfg.Name, Kind: vnet.Cellular, Addr: addr,
+		Latency: w.opts.latency.cellular, Middlebox: op.Gateway,
+	})}, nil
+}
+
+// wifi makes a broadband connection with an address of its own.
+func (w *World) wifi(owner string) *vnet.Interface {
+	w.mu.Lock()
+	w.wifis++
+	n := w.wifis
+	w.mu.Unlock()
+	return w.net.Interface(vnet.InterfaceConfig{
+		Owner: owner, Name: "wifi", Kind: vnet.WiFi, Latency: w.opts.latency.wifi,
+		Addr: netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + (n-1)%254)}),
+	})
+}
+
+// Name returns the phone's name.
+func (p *Phone) Name() string { return p.name }
+
+// SubmitNumber is steps 1, 2 and 4 of the guide: the user types a number, the app sends it to its server, and gets the
+// check URL.
+func (p *Phone) SubmitNumber(ctx context.Context, number string) (device.Started, error) {
+	p.w.journal.Note(journal.Device, "the user types "+number, p.w.Now(), 1)
+	defer p.w.settle()
+	return p.app.SubmitNumber(ctx, number)
+}
+
+// OpenCheckURL is step 5: the SDK opens the check URL and follows it to the operator.
+func (p *Phone) OpenCheckURL(ctx context.Context, url string) device.Result {
+	defer p.w.settle()
+	return p.app.OpenCheckURL(ctx, url)
+}
+
+// RequestResult is steps 6 and 8: the app asks its server what came of the check.
+func (p *Phone) RequestResult(ctx context.Context, checkID string) (device.Answer, error) {
+	defer p.w.settle()
+	return p.app.RequestResult(ctx, checkID)
+}
+
+// Verify is all eight steps, in the guide's order.
+func (p *Phone) Verify(ctx context.Context, number string) Outcome {
+	return Outcome{device.Verify(ctx, p, number), p.w}
+}
+
+// Outcome is what one verification came to, and where it left its traces.
+type Outcome struct {
+	device.Outcome
+	w *World
+}
+
+// Check returns the platform's view of the check; ok is false when there is none.
+func (o Outcome) Check() (check idlayrfake.Check, ok bool) { return o.w.Check(o.CheckID) }
+
+// Explain says in words what became of the check and why.
+func (o Outcome) Explain() string { return o.w.Explain(o.CheckID) }
+
+// Timeline is everything that has crossed the world's network so far, as a terminal shows it.
+func (o Outcome) Timeline() string { return o.w.Timeline() }
