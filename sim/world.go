@@ -103,7 +103,10 @@ func (w *World) build() error {
 		Clock:         w.clk,
 		Rand:          source(w.opts.seed, "platform"),
 		TTL:           w.opts.ttl,
-		Observe:       w.observe,
+		// Less than the five seconds that a server waits: who is further from the phone must give up first, or nobody
+		// learns why.
+		OperatorTimeout: 4 * time.Second,
+		Observe:         w.observe,
 	}
 	if w.opts.platform != nil {
 		w.opts.platform(&cfg)

@@ -42,6 +42,13 @@ func requestLabels(r *Record, mask bool) []string {
 	return out
 }
 
+// answerLabels returns ways to write an answer, from the fullest to the shortest: what a check came to says more than
+// that it is over.
+func answerLabels(r *Record, mask bool) []string {
+	full := answerLabel(r, mask)
+	return []string{full, strings.NewReplacer("COMPLETED match=", "match=", "ERROR ", "").Replace(full)}
+}
+
 // answerLabel returns the status and, in a word or two, what it says: "201 ACCEPTED", "302 → sna.o2.example".
 func answerLabel(r *Record, mask bool) string {
 	if r.Err != "" {

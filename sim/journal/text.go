@@ -147,15 +147,7 @@ func (d *diagram) request(e event) {
 	d.margins(l, e)
 	from, to := d.x[d.lane(e.r.From)], d.x[d.lane(e.r.To)]
 	room := d.arrow(l, from, to, '─', '▶', '◀', plainStyle)
-	labels := requestLabels(e.r, d.o.MaskNumbers)
-	label := clean(labels[len(labels)-1])
-	for _, s := range labels {
-		if s = clean(s); textWidth(s) <= room {
-			label = s
-			break
-		}
-	}
-	d.label(l, from, to, label, plainStyle)
+	d.label(l, from, to, firstThatFits(requestLabels(e.r, d.o.MaskNumbers), room), plainStyle)
 
 	for _, n := range circumstances(e.r, d.title) {
 		d.note(e.r, n)
@@ -165,7 +157,7 @@ func (d *diagram) request(e event) {
 // note writes under the arrows what an actor noted on an exchange.
 func (d *diagram) note(r *Record, text string) {
 	at := min(d.x[d.lane(r.From)], d.x[d.lane(r.To)])
-	d.beside(d.row(), at, d.o.Width, "· "+clean(Redact(text, d.o.MaskNumbers)), dim)
+	d.beside(d.row(), at, d.times, "· "+clean(Redact(text, d.o.MaskNumbers)), dim)
 }
 
 func (d *diagram) answer(e event) {
@@ -184,7 +176,18 @@ func (d *diagram) answer(e event) {
 		s = green
 	}
 	d.arrow(l, from, to, '╌', right, left, s)
-	d.label(l, from, to, clean(answerLabel(e.r, d.o.MaskNumbers)), s)
+	room := max(from, to) - min(from, to) - 1 - noDash
+	d.label(l, from, to, firstThatFits(answerLabels(e.r, d.o.MaskNumbers), room), s)
+}
+
+// firstThatFits returns the first label of so many columns, or else the last.
+func firstThatFits(labels []string, room int) string {
+	for _, s := range labels {
+		if s = clean(s); textWidth(s) <= room {
+			return s
+		}
+	}
+	return clean(labels[len(labels)-1])
 }
 
 // arrow draws from one lifeline to another and returns the columns that are left for a label. Lifelines that it passes
@@ -236,12 +239,11 @@ func (d *diagram) label(l line, from, to int, text string, s style) {
 	l.write(at, at+n+2, " "+text+" ", s)
 }
 
-// beside writes right of a lifeline; what is too long for the lanes starts further left, and only then runs beyond them,
-// up to the limit.
+// beside writes right of a lifeline, up to the limit; what is too long starts further left.
 func (d *diagram) beside(l line, x, limit int, text string, s style) {
 	at := x + 2
-	if n := textWidth(text); at+n > d.end-2 {
-		at = max(d.x[0]+2, min(at, d.end-2-n))
+	if n := textWidth(text); at+n > limit {
+		at = max(d.x[0]+2, min(at, limit-n))
 	}
 	l.write(at, limit, text, s)
 }

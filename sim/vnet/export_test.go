@@ -6,9 +6,6 @@ import (
 	"github.com/phonechecksim/phonechecksim/sim/clock"
 )
 
-// Matches is the pattern matcher of faults.
-var Matches = matches
-
 // Window is how many unread bytes make a writer wait.
 const Window = window
 

@@ -165,11 +165,12 @@ func (s *faults) pick(r *http.Request, host, from string) *Fault {
 
 func (f *activeFault) selects(r *http.Request, host, from string) bool {
 	return (f.Method == "" || strings.EqualFold(f.Method, r.Method)) &&
-		matches(strings.ToLower(f.Host), host) && matches(f.Path, r.URL.Path) && matches(f.From, from)
+		MatchPattern(strings.ToLower(f.Host), host) && MatchPattern(f.Path, r.URL.Path) && MatchPattern(f.From, from)
 }
 
-// matches reports whether the pattern, in which * stands for any characters, covers the whole of s.
-func matches(pattern, s string) bool {
+// MatchPattern reports whether the pattern, in which * stands for any characters, covers the whole of s. An empty pattern
+// covers everything.
+func MatchPattern(pattern, s string) bool {
 	if pattern == "" {
 		return true
 	}
