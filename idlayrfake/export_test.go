@@ -26,3 +26,12 @@ func (p *Platform) Tokens() int {
 	defer p.mu.Unlock()
 	return len(p.tokens.byValue)
 }
+
+// Signature signs names and values by turns.
+func Signature(nameValue ...string) string {
+	var lines []signedLine
+	for i := 0; i < len(nameValue); i += 2 {
+		lines = append(lines, signedLine{nameValue[i], nameValue[i+1]})
+	}
+	return signature(lines...)
+}

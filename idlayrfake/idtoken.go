@@ -1,6 +1,7 @@
 package idlayrfake
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	_ "embed"
 	"encoding/pem"
@@ -17,15 +18,20 @@ var testKey []byte
 // keyID names the key in the header of what it signs.
 const keyID = "idlayrfake-1"
 
-// signer parses the key once in a process: it always is the same.
-var signer = sync.OnceValue(func() jose.Signer {
+// signingKey parses the key once in a process: it always is the same.
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
 	block, _ := pem.Decode(testKey)
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		panic("idlayrfake: embedded key: " + err.Error())
 	}
+	return key.(*rsa.PrivateKey)
+})
+
+// signer signs id_tokens with it.
+var signer = sync.OnceValue(func() jose.Signer {
 	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", keyID)
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, options)
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: signingKey()}, options)
 	if err != nil {
 		panic("idlayrfake: embedded key: " + err.Error())
 	}

@@ -43,6 +43,7 @@ func routes() []route {
 	return append(table,
 		route{"oauth2.token", http.MethodPost, "/oauth2/v1/token", nil, (*Platform).issueToken},
 		route{"oauth2.revoke", http.MethodPost, "/oauth2/v1/revoke", nil, (*Platform).revokeToken},
+		route{"keys", http.MethodGet, "/.well-known/jwks.json", nil, (*Platform).getKeys},
 	)
 }
 
