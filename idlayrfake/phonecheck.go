@@ -87,7 +87,7 @@ func (p *Platform) createCheck(x *exchange) failure {
 	p.mu.Lock()
 	balance := p.store.add(rec)
 	p.mu.Unlock()
-	p.observe(x.r.Context(), transition{after: c})
+	p.happened(x.r.Context(), transition{record: rec, after: c})
 	p.passTime() // so that abandoned checks do not pile up
 
 	body := p.wire(x, c)

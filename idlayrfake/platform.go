@@ -30,7 +30,9 @@ type Platform struct {
 	mu     sync.Mutex
 	store  store
 	tokens tokens
-	timer  expiryTimer
+	agenda *agenda
+
+	running sync.WaitGroup // what the agenda runs now
 }
 
 // New makes a platform.
@@ -45,6 +47,7 @@ func New(cfg Config) *Platform {
 	p.done, p.stop = context.WithCancel(context.Background())
 	p.store = newStore(p.cfg.Balance, p.cfg.MaxChecks)
 	p.tokens = newTokens()
+	p.agenda = &agenda{running: &p.running}
 	return p
 }
 
@@ -83,30 +86,34 @@ func snapshot(r *record) Check {
 	return c
 }
 
-// Reset forgets every check and restores the balance. Access tokens stay valid
-// until they expire: a server that holds one need not know of the reset.
+// Reset forgets every check and the callbacks still to be made, and restores the
+// balance. Access tokens stay valid until they expire: a server that holds one
+// need not know of the reset.
 func (p *Platform) Reset() {
 	p.mu.Lock()
+	old := p.agenda
+	defer old.close()
 	defer p.mu.Unlock()
+	if p.done.Err() == nil {
+		p.agenda = &agenda{running: &p.running}
+	}
 	for _, r := range p.store.byID {
 		r.order = nil // an operator's answer under way comes to nothing
 	}
 	p.store = newStore(p.cfg.Balance, p.cfg.MaxChecks)
 }
 
-// Close stops the platform's timer and gives up questions to operators; the
-// checks they were for stay PENDING. It returns when no timer of the platform is
-// running. A closed platform still answers. Do not call it from Config.Observe.
+// Close stops the platform's timers and gives up callbacks and questions to
+// operators; the checks these were for stay PENDING. It returns when nothing of
+// the platform is running on the clock. A closed platform still answers. Do not
+// call it from Config.Observe.
 func (p *Platform) Close() {
 	p.stop()
 	p.mu.Lock()
-	p.timer.closed = true
-	stop := p.timer.stop
+	a := p.agenda
 	p.mu.Unlock()
-	if stop != nil {
-		stop()
-	}
-	p.timer.running.Wait()
+	a.close()
+	p.running.Wait()
 }
 
 // change moves a check to what next makes of it, and returns it as it is then.
@@ -114,13 +121,13 @@ func (p *Platform) Close() {
 func (p *Platform) change(ctx context.Context, r *record, next func(c Check, now time.Time) Check) (Check, bool) {
 	now := p.cfg.Clock.Now()
 	p.mu.Lock()
-	t := transition{before: r.Check}
+	t := transition{record: r, before: r.Check}
 	t.after = next(t.before, now)
 	kept := r.order != nil
 	p.store.update(r, t.after)
 	p.mu.Unlock()
 	if kept {
-		p.observe(ctx, t)
+		p.happened(ctx, t)
 	}
 	return t.after, kept
 }
@@ -141,9 +148,17 @@ func (p *Platform) find(ctx context.Context, api *product, id string, visible fu
 	return r, c
 }
 
-// observe reports a transition, if it is one.
+// happened sees to what follows from a transition, if it is one.
+func (p *Platform) happened(ctx context.Context, t transition) {
+	if t.before.Status == t.after.Status {
+		return
+	}
+	p.observe(ctx, t)
+}
+
+// observe reports a transition.
 func (p *Platform) observe(ctx context.Context, t transition) {
-	if p.cfg.Observe == nil || t.before.Status == t.after.Status {
+	if p.cfg.Observe == nil {
 		return
 	}
 	e := Event{CheckID: t.after.CheckID, Kind: "transition", From: t.before.Status, To: t.after.Status, ErrorCode: t.after.ErrorCode}

@@ -19,6 +19,7 @@ type record struct {
 type store struct {
 	maxFinished int
 	balance     int
+	awaited     bool // somebody is called back at the end of some check
 	byID        map[string]*record
 	order       *list.List // of *record, oldest first
 	live        []*record  // by deadline; finished ones leave when they come to the front
@@ -71,7 +72,7 @@ func (s *store) expire(now time.Time) (expired []transition) {
 				break
 			}
 			s.update(r, after)
-			expired = append(expired, transition{before, after})
+			expired = append(expired, transition{r, before, after})
 		}
 		s.live[0] = nil
 		s.live = s.live[1:]
@@ -88,4 +89,7 @@ func (s *store) deadline() (time.Time, bool) {
 }
 
 // transition is a check before and after a change.
-type transition struct{ before, after Check }
+type transition struct {
+	record        *record
+	before, after Check
+}
