@@ -37,10 +37,6 @@ func jsonAnswer(status int, v any) answer {
 	return answer{status: status, contentType: "application/json", body: body}
 }
 
-func respond(decide func(r *http.Request) answer) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { decide(r).write(w) }
-}
-
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

@@ -5,8 +5,6 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"time"
-
-	"github.com/gorilla/mux"
 )
 
 // resultBody is what the platform learns about a session or a subscriber.
@@ -18,36 +16,37 @@ type resultBody struct {
 }
 
 // platformOnly lets the platform in and nobody else.
-func (o *Operator) platformOnly(decide func(*http.Request) answer) func(*http.Request) answer {
-	wantID, wantSecret := sha256.Sum256([]byte(o.cfg.PlatformID)), sha256.Sum256([]byte(o.cfg.PlatformSecret))
-	return func(r *http.Request) answer {
-		id, secret, ok := r.BasicAuth()
-		gotID, gotSecret := sha256.Sum256([]byte(id)), sha256.Sum256([]byte(secret))
+func platformOnly(next decide) decide {
+	return func(o *Operator, r *http.Request, id string) answer {
+		name, secret, ok := r.BasicAuth()
+		got := hashed(name, secret)
 		// Both halves are compared whole, so that the time taken tells nothing about either.
-		same := subtle.ConstantTimeCompare(gotID[:], wantID[:]) & subtle.ConstantTimeCompare(gotSecret[:], wantSecret[:])
+		same := subtle.ConstantTimeCompare(got[0][:], o.credential[0][:]) & subtle.ConstantTimeCompare(got[1][:], o.credential[1][:])
 		if configured := o.cfg.PlatformID != "" || o.cfg.PlatformSecret != ""; !ok || !configured || same != 1 {
 			a := refuse(http.StatusUnauthorized, "unauthorized", "")
 			a.challenge = `Basic realm="sna"`
 			return a
 		}
-		return decide(r)
+		return next(o, r, id)
 	}
+}
+
+// hashed makes a credential's halves equally long, whatever they are.
+func hashed(id, secret string) [2][sha256.Size]byte {
+	return [2][sha256.Size]byte{sha256.Sum256([]byte(id)), sha256.Sum256([]byte(secret))}
 }
 
 // result answers which SIM carried the redirect of a session (step 7: get match result).
-func (o *Operator) result(r *http.Request) answer {
-	id := mux.Vars(r)["session"]
-	s, ok := o.sessions.get(o.cfg.Clock.Now(), id)
+func (o *Operator) result(_ *http.Request, session string) answer {
+	s, ok := o.sessions.get(o.cfg.Clock.Now(), session)
 	if !ok {
 		return refuse(http.StatusNotFound, "session_not_found", "")
 	}
-	return o.describe(s.msisdn, id)
+	return o.describe(s.msisdn, session)
 }
 
 // subscriber answers what the operator knows about a number, whoever holds it.
-func (o *Operator) subscriber(r *http.Request) answer {
-	return o.describe(mux.Vars(r)["msisdn"], "")
-}
+func (o *Operator) subscriber(_ *http.Request, msisdn string) answer { return o.describe(msisdn, "") }
 
 func (o *Operator) describe(msisdn, sessionID string) answer {
 	s, ok := o.Subscriber(msisdn)

@@ -25,7 +25,7 @@ type stamp struct {
 // was given, its header map included, stays as it was.
 func (o *Operator) Gateway(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header, removed := o.names().strip(r.Header)
+		header, removed := names().strip(r.Header)
 		if removed > 0 {
 			o.observe(r.Context(), "gateway removes "+strconv.Itoa(removed)+" subscriber header(s) sent by the client")
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // stampHeader is where the gateway writes the MSISDN.
@@ -44,13 +45,14 @@ func fold(name string) string {
 // stripper removes what clients have no business saying about a subscriber.
 type stripper map[string]bool // keys as fold leaves them
 
-func newStripper() stripper {
+// names is the one stripper there is; it never changes.
+var names = sync.OnceValue(func() stripper {
 	s := make(stripper)
 	for _, h := range SubscriberHeaders() {
 		s[fold(h)] = true
 	}
 	return s
-}
+})
 
 func (s stripper) claims(name string) bool {
 	f := fold(name)

@@ -13,6 +13,7 @@ package mnofake
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -81,10 +82,8 @@ type Config struct {
 // Operator is one mobile network operator. It is an http.Handler for its redirect endpoint and its back channel, and it is
 // safe for concurrent use.
 type Operator struct {
-	cfg Config
-	// Both are built on first use: an operator nobody asks costs next to nothing.
-	handler func() http.Handler
-	names   func() stripper
+	cfg        Config
+	credential [2][sha256.Size]byte // of the back channel: id and secret
 
 	mu          sync.RWMutex // guards the three below
 	subscribers map[string]Subscriber
@@ -123,8 +122,7 @@ func New(cfg Config) *Operator {
 			o.pools = append(o.pools, newPool(p))
 		}
 	}
-	o.handler = sync.OnceValue(o.routes)
-	o.names = sync.OnceValue(newStripper)
+	o.credential = hashed(cfg.PlatformID, cfg.PlatformSecret)
 	return o
 }
 
@@ -141,7 +139,7 @@ func (o *Operator) Config() Config {
 // ServeHTTP answers the redirect endpoint (GET /start) and the back channel (GET /sna/v1/results/{session} and
 // GET /sna/v1/subscribers/{msisdn}). Any other path is 404, any other method 405, both with a small JSON body.
 func (o *Operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	o.handler().ServeHTTP(w, r)
+	o.answer(r).write(w)
 }
 
 func (o *Operator) observe(ctx context.Context, text string) {

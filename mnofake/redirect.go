@@ -21,7 +21,7 @@ type redirectQuery struct {
 
 // redirect is the hop of step 5 where the operator learns which SIM opened the check URL. Nothing is bound unless the whole
 // query is in order.
-func (o *Operator) redirect(r *http.Request) answer {
+func (o *Operator) redirect(r *http.Request, _ string) answer {
 	q, problem := o.parseRedirect(r.URL.RawQuery)
 	if problem != "" {
 		return refuse(http.StatusBadRequest, "invalid_request", problem)

@@ -1,31 +1,47 @@
 package mnofake
 
 import (
+	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/gorilla/mux"
 )
 
-// routes builds the flat route table. Every route is GET alone: HEAD, which link scanners send, must not bind a session.
-func (o *Operator) routes() http.Handler {
-	router := mux.NewRouter().SkipClean(true) // a cleaned path would be answered with a redirect of mux's own
-	for _, route := range []struct {
-		name, path string
-		decide     func(*http.Request) answer
-	}{
-		{"redirect", "/start", o.redirect},
-		{"result", "/sna/v1/results/{session}", o.platformOnly(o.result)},
-		{"subscriber", "/sna/v1/subscribers/{msisdn}", o.platformOnly(o.subscriber)},
-	} {
-		router.Handle(route.path, respond(route.decide)).Methods(http.MethodGet).Name(route.name)
+// decide is what answers a route. The id is the path's last segment where the route has one.
+type decide func(o *Operator, r *http.Request, id string) answer
+
+// routes is the flat route table. Every route is GET alone: HEAD, which link scanners send, must not bind a session.
+var routes = map[string]struct {
+	path   string
+	decide decide
+}{
+	"redirect":   {"/start", (*Operator).redirect},
+	"result":     {"/sna/v1/results/{id}", platformOnly((*Operator).result)},
+	"subscriber": {"/sna/v1/subscribers/{id}", platformOnly((*Operator).subscriber)},
+}
+
+// router matches requests to routes, for all operators: to build one is the dearest part of an operator's life, and it
+// holds nothing of theirs.
+var router = sync.OnceValue(func() *mux.Router {
+	r := mux.NewRouter().SkipClean(true) // a cleaned path would be answered with a redirect of mux's own
+	for name, route := range routes {
+		r.Path(route.path).Methods(http.MethodGet).Name(name).Handler(http.NotFoundHandler())
 	}
-	router.NotFoundHandler = respond(func(*http.Request) answer {
-		return refuse(http.StatusNotFound, "not_found", "")
-	})
-	router.MethodNotAllowedHandler = respond(func(*http.Request) answer {
+	return r
+})
+
+// answer finds the route and lets it decide.
+func (o *Operator) answer(r *http.Request) answer {
+	var m mux.RouteMatch
+	switch {
+	case router().Match(r, &m):
+		return routes[m.Route.GetName()].decide(o, r, m.Vars["id"])
+	case errors.Is(m.MatchErr, mux.ErrMethodMismatch):
 		a := refuse(http.StatusMethodNotAllowed, "method_not_allowed", "")
 		a.allow = http.MethodGet
 		return a
-	})
-	return router
+	default:
+		return refuse(http.StatusNotFound, "not_found", "")
+	}
 }

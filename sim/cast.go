@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 
@@ -35,7 +34,7 @@ var defaultSubscribers = map[string][]string{
 func pools(n int) []netip.Prefix {
 	return []netip.Prefix{
 		netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18, byte(n), 0}), 24),
-		netip.MustParsePrefix(fmt.Sprintf("2001:db8:%x::/48", n)),
+		netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 4: 0, 5: byte(n)}), 48),
 	}
 }
 

@@ -25,11 +25,10 @@ type Phone struct {
 type PhoneOption func(*phoneOptions)
 
 type phoneOptions struct {
-	name    string
-	sims    []simCard
-	device  []device.Option
-	wifi    bool
-	profile *device.Profile
+	name   string
+	sims   []simCard
+	device []device.Option
+	wifi   bool
 }
 
 type simCard struct{ msisdn, networkID string }

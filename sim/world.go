@@ -56,7 +56,8 @@ type World struct {
 // operator is a mobile operator and its names on the network.
 type operator struct {
 	*mnofake.Operator
-	cfg mnofake.Config
+	cfg      mnofake.Config
+	sna, api string // hosts: the redirect endpoint, the back channel
 }
 
 // New returns a world with the default cast. Close it when done.
@@ -257,7 +258,7 @@ func (w *World) addOperator(cfg mnofake.Config) error {
 	}
 	cfg.Clock, cfg.Observe = w.clk, vnet.Note
 	cfg.ReturnHosts = append(slices.Clone(cfg.ReturnHosts), "api.idlayr.com", "api.tru.id")
-	op := &operator{mnofake.New(cfg), cfg}
+	op := &operator{Operator: mnofake.New(cfg), cfg: cfg, sna: "sna." + name + ".example", api: "api." + name + ".example"}
 	for _, msisdn := range defaultSubscribers[cfg.NetworkID] {
 		if err := op.AddSubscriber(mnofake.Subscriber{MSISDN: msisdn}); err != nil {
 			return err
@@ -272,8 +273,8 @@ func (w *World) addOperator(cfg mnofake.Config) error {
 		}
 	}
 	w.operators = append(w.operators, op)
-	w.net.Handle("sna."+name+".example", "MNO "+cfg.Name, op)
-	w.net.Handle("api."+name+".example", "MNO "+cfg.Name, op)
+	w.net.Handle(op.sna, "MNO "+cfg.Name, op)
+	w.net.Handle(op.api, "MNO "+cfg.Name, op)
 	return nil
 }
 
@@ -281,13 +282,13 @@ func (w *World) addOperator(cfg mnofake.Config) error {
 func (w *World) networks() []idlayrfake.Network {
 	var all []idlayrfake.Network
 	for _, op := range w.operators {
-		name, cfg := slug(op.cfg.Name), op.cfg
+		cfg := op.cfg
 		all = append(all, idlayrfake.Network{
 			NetworkID: cfg.NetworkID, Name: cfg.Name, Aliases: cfg.Aliases, Country: cfg.Country,
 			DialingCode: cfg.DialingCode, Prefixes: cfg.Prefixes,
-			RedirectURL:   "http://sna." + name + ".example/start",
-			ResultURL:     "https://api." + name + ".example/sna/v1/results",
-			SubscriberURL: "https://api." + name + ".example/sna/v1/subscribers",
+			RedirectURL:   "http://" + op.sna + "/start",
+			ResultURL:     "https://" + op.api + "/sna/v1/results",
+			SubscriberURL: "https://" + op.api + "/sna/v1/subscribers",
 			PlatformID:    cfg.PlatformID, PlatformSecret: cfg.PlatformSecret,
 		})
 	}

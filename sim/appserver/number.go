@@ -1,6 +1,7 @@
 package appserver
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -29,13 +30,33 @@ func normalise(typed, region string) (e164 string, ok bool) {
 	case typed != "" && typed[0] >= '1' && typed[0] <= '9':
 		typed = "+" + typed
 	}
-	n, err := phonenumbers.Parse(typed, region)
+	n, err := read(typed, region)
 	// IsPossibleNumber would let numbers through that can be dialled within one town only.
 	if err != nil || n.GetExtension() != "" || phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE {
 		return "", false
 	}
 	e164 = strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+")
 	return e164, len(e164) >= minDigits
+}
+
+// read is phonenumbers.Parse, but quick for a number that is nothing but plus and digits: that one needs none of the
+// patterns, only its country code cut off.
+func read(number, region string) (*phonenumbers.PhoneNumber, error) {
+	for end := 2; end <= 4 && end < len(number); end++ {
+		country, err := strconv.ParseUint(number[1:end], 10, 16)
+		if err != nil || number[0] != '+' || number[end] == '0' {
+			break
+		}
+		if phonenumbers.GetRegionCodeForCountryCode(int(country)) == phonenumbers.UNKNOWN_REGION {
+			continue
+		}
+		national, err := strconv.ParseUint(number[end:], 10, 64)
+		if err != nil {
+			break
+		}
+		return &phonenumbers.PhoneNumber{CountryCode: new(int32(country)), NationalNumber: &national}, nil
+	}
+	return phonenumbers.Parse(number, region)
 }
 
 // notInNumbers refuses letters, which the library would take for the keys of a telephone.

@@ -372,12 +372,31 @@ type link struct {
 	iface    *Interface
 	host     *Host
 	secure   bool
+	pooled   bool         // it belongs to the interface's own pool
 	front    http.Handler // the host as it looks from the caller's end
 	up, down stream       // toward the host, toward the caller
 	answer   *response    // to the request that is being handled
 
-	mu     sync.Mutex
-	caller context.Context // of the request that is on the connection now, nil when nobody said
+	mu      sync.Mutex
+	caller  context.Context // of the request that is on the connection now, nil when nobody said
+	current *Exchange       // the latest on the connection
+}
+
+func (l *link) setCurrent(x *Exchange) {
+	l.mu.Lock()
+	l.current = x
+	l.mu.Unlock()
+}
+
+// unread returns the latest exchange when it is over and its answer has not been read and closed, if asked of a
+// connection that is not idle.
+func (l *link) unread() *Exchange {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.pooled || l.current == nil || !l.current.Outcome().Closed {
+		return nil
+	}
+	return l.current
 }
 
 func (l *link) setCaller(ctx context.Context) {

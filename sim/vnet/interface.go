@@ -152,7 +152,7 @@ func (i *Interface) dial(ctx context.Context, address string) (*conn, error) {
 	if host.down.Load() {
 		return nil, syscall.ECONNREFUSED
 	}
-	l := &link{iface: i, host: host, secure: port == "443"}
+	l := &link{iface: i, host: host, secure: port == "443", pooled: ctx.Value(requestKey{}) != nil}
 	l.up.init(i.n.clk)
 	l.down.init(i.n.clk)
 	l.front = &front{&i.n.faults, host}
@@ -225,6 +225,18 @@ func (i *Interface) drop(why string, which func(*conn) bool) {
 	for _, c := range conns {
 		c.reset(why)
 	}
+}
+
+// unread returns the exchanges that are over and whose connections are still in use.
+func (i *Interface) unread() (all []*Exchange) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for c := range i.conns {
+		if x := c.link.unread(); x != nil {
+			all = append(all, x)
+		}
+	}
+	return all
 }
 
 func (i *Interface) close() {

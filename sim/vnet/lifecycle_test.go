@@ -166,3 +166,23 @@ func TestBubble(t *testing.T) {
 		}
 	})
 }
+
+var _ = Describe("closing a network", func() {
+	It("names the answers whose bodies were never closed", func() {
+		n := vnet.New(vnet.Config{})
+		n.Handle("a.test", "Server", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+		i := n.Interface(vnet.InterfaceConfig{Owner: "Device alice"})
+		var open io.Closer
+		for _, path := range []string{"/closed", "/open"} {
+			req, err := http.NewRequest(http.MethodGet, "https://a.test"+path, nil)
+			Expect(err).NotTo(HaveOccurred())
+			res, err := i.RoundTrip(req)
+			Expect(err).NotTo(HaveOccurred())
+			if open = res.Body; path == "/closed" {
+				Expect(res.Body.Close()).To(Succeed())
+			}
+		}
+		Expect(n.Close()).To(MatchError("Device alice never closed the body of the answer to GET https://a.test/open"))
+		_ = open.Close()
+	})
+})

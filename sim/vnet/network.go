@@ -11,6 +11,7 @@ package vnet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -204,7 +205,8 @@ func (n *Network) Active() []*Exchange {
 	return all
 }
 
-// Close ends every connection and waits for the handlers to return. Handlers see their request's context end.
+// Close ends every connection and waits for the handlers to return. Handlers see their request's context end. It returns
+// an error that names the answers whose bodies were never closed: each would cost a real client a connection.
 func (n *Network) Close() error {
 	n.mu.Lock()
 	if n.closed {
@@ -216,11 +218,34 @@ func (n *Network) Close() error {
 	interfaces := n.interfaces
 	n.mu.Unlock()
 	for _, i := range interfaces {
+		i.transport.CloseIdleConnections()
+	}
+	leaks := unread(interfaces)
+	for _, i := range interfaces {
 		i.close()
 	}
 	err := n.server.Close()
 	n.open.Wait()
-	return err
+	return errors.Join(leaks, err)
+}
+
+// leakPatience is how long, in real time, a connection may take to go away after its body was closed.
+const leakPatience = 100 // milliseconds
+
+// unread names the answers that hold connections open.
+func unread(interfaces []*Interface) error {
+	for wait := 0; ; wait++ {
+		var errs []error
+		for _, i := range interfaces {
+			for _, x := range i.unread() {
+				errs = append(errs, fmt.Errorf("%s never closed the body of the answer to %s %s", x.From.Owner, x.Method, x.URL))
+			}
+		}
+		if len(errs) == 0 || wait == leakPatience {
+			return errors.Join(errs...)
+		}
+		_ = clock.NewReal().Sleep(context.Background(), time.Millisecond)
+	}
 }
 
 // listener hands dialled connections to the server.

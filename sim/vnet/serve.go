@@ -31,6 +31,7 @@ func (n *Network) serve(w http.ResponseWriter, r *http.Request) {
 	l.down.shapeNext(shape{answer: x, delay: l.iface.cfg.Latency, split: -1, stop: -1})
 	res := &response{ResponseWriter: w, link: l, limit: n.bodyLimit}
 	l.answer = res
+	l.setCurrent(x)
 	w.Header()["Date"] = []string{date(x.Start)}
 	defer func() {
 		problem := recover()
