@@ -54,6 +54,9 @@ type Check struct {
 	ChargeCurrency string
 	// Charged: the price was taken. Only COMPLETED checks are.
 	Charged bool
+	// Sandbox: the project was in sandbox mode, so that the number's end decides
+	// and nothing is charged.
+	Sandbox bool
 }
 
 // The state machine: functions on a value, with the time passed in. Each returns
@@ -109,6 +112,6 @@ func settle(c Check, now time.Time, v verdict) Check {
 		return c
 	}
 	match := v.msisdn == c.PhoneNumber
-	c.Status, c.Match, c.Charged = StatusCompleted, &match, true
+	c.Status, c.Match, c.Charged = StatusCompleted, &match, !c.Sandbox
 	return c
 }

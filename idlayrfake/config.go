@@ -25,7 +25,8 @@ type Config struct {
 	// false: unknown, and then no operator is a mismatch.
 	NumberNetwork func(msisdn string) (networkID string, ok bool)
 
-	// Client reaches the operators' back channels. Nil: http.DefaultClient.
+	// Client reaches the operators' back channels, and servers to call back. Nil:
+	// http.DefaultClient.
 	Client *http.Client
 	// OperatorTimeout is how long the platform waits for an operator's answer,
 	// on Clock. Zero: 10 s. It never outlasts the check's time to live.
@@ -63,6 +64,13 @@ type Config struct {
 	// so that the device may try again off WiFi. False: the check is in ERROR.
 	RefusalKeepsAccepted bool
 
+	// Callbacks says how servers are called back at the end of a check.
+	Callbacks Callbacks
+	// RateLimit is how many requests an hour a project may make, and likewise an
+	// address on behalf of no project. Zero: any number, and no X-RateLimit
+	// headers.
+	RateLimit int
+
 	// Observe is told every state transition and every noteworthy decision, in
 	// order for one request, with that request's context (a background context
 	// when a check expires unasked). It is called without any lock held, possibly
@@ -90,9 +98,35 @@ type Project struct {
 	// DataResidency is the region it lives in: "eu", "in" or "us". Empty: "eu".
 	// It is unknown at the hosts of the other regions.
 	DataResidency string
-	// Mode is the project's mode, "live" when empty. It decides nothing: checks
-	// of every project follow the network.
+	// Mode is the project's mode: "live", also when empty, or "sandbox". Checks of
+	// a live project follow the network. Those of a sandbox project ask no
+	// operator and cost nothing; the end of the number decides them.
 	Mode string
+	// PhoneCheck and SubscriberCheck are its configuration for these products.
+	PhoneCheck, SubscriberCheck ProductConfig
+}
+
+// ProductConfig is what a project configures for a product. A check that brings
+// its own overrides it.
+type ProductConfig struct {
+	// CallbackURL is told the end of every check. Empty: nobody is.
+	CallbackURL string
+	// RedirectURL is where the device ends up after a check of version v0.2.
+	// Empty: nowhere, the device gets the code as JSON.
+	RedirectURL string
+}
+
+// Callbacks says how the platform calls servers back.
+type Callbacks struct {
+	// Client makes the calls; it follows no redirects. Nil: Config.Client.
+	Client *http.Client
+	// Delays are the waits before each further try, after one that was not
+	// answered with 200. Nil: 10, 20, 30, 40, 50 and 60 s. Empty: no second try.
+	Delays []time.Duration
+	// Timeout is how long a try may take, on Config.Clock. Zero: 10 s.
+	Timeout time.Duration
+	// Base64Digest writes the Digest header in Base64 (RFC 3230) instead of hex.
+	Base64Digest bool
 }
 
 // Network is an operator as the platform knows it.
@@ -199,6 +233,16 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Balance == 0 {
 		c.Balance = 101
+	}
+	if c.Callbacks.Client == nil {
+		c.Callbacks.Client = c.Client
+	}
+	if c.Callbacks.Delays == nil {
+		c.Callbacks.Delays = []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second, 40 * time.Second, 50 * time.Second, 60 * time.Second}
+	}
+	c.Callbacks.Delays = slices.Clone(c.Callbacks.Delays)
+	if c.Callbacks.Timeout <= 0 {
+		c.Callbacks.Timeout = 10 * time.Second
 	}
 	if c.MaxChecks <= 0 {
 		c.MaxChecks = 10000

@@ -72,7 +72,7 @@ func (p *Platform) createCheck(x *exchange) failure {
 	if fail != nil {
 		return fail
 	}
-	c, fail := p.readCheck(x)
+	c, fail := p.readCheck(x, project)
 	if fail != nil {
 		return fail
 	}
@@ -98,7 +98,8 @@ func (p *Platform) createCheck(x *exchange) failure {
 }
 
 // readCheck reads and judges the body of a POST /checks.
-func (p *Platform) readCheck(x *exchange) (c Check, fail failure) {
+func (p *Platform) readCheck(x *exchange, project *Project) (c Check, fail failure) {
+	c.Sandbox = project.sandbox()
 	body, e := readBody(x, "application/json")
 	if e != nil { // a nil *problem is not a nil failure
 		return c, e
@@ -140,6 +141,9 @@ func (p *Platform) readCheck(x *exchange) (c Check, fail failure) {
 		return c, badRequest.because("phone_ip is not an IP address")
 	}
 	c.PhoneIP = ip.Unmap().String()
+	if c.Sandbox {
+		return c, nil
+	}
 	if _, e := p.operatorOf(ip, c.PhoneNumber); e != nil {
 		return c, e
 	}
@@ -227,7 +231,7 @@ func (p *Platform) openCheckURL(x *exchange) failure {
 		}
 		c, _ = p.change(ctx, rec, func(c Check, now time.Time) Check { return open(c, now, n.NetworkID) })
 	}
-	n := p.networks.byID(c.NetworkID)
+	n := p.operator(x, c)
 	if c.Status != StatusPending || n == nil {
 		return checkNotFound.because("the check is ", string(c.Status))
 	}
@@ -242,7 +246,10 @@ func (p *Platform) admit(x *exchange, c Check) (*Network, *problem) {
 	if c.PhoneIP != "" && c.PhoneIP != ip.String() {
 		return nil, ipMismatch.because("check made for ", c.PhoneIP, ", opened from ", ip.String())
 	}
-	n, e := p.operatorOf(ip, c.PhoneNumber)
+	if c.Sandbox {
+		return p.sandboxNetwork(x, c), nil
+	}
+	n, e := p.operatorOfDevice(x, ip, c.PhoneNumber)
 	if e == nil && (n.NoRedirect || n.RedirectURL == "") {
 		e = noRedirect.because("operator ", n.NetworkID, " cannot be redirected to")
 	}

@@ -38,6 +38,7 @@ func routes() []route {
 		}
 		add("create", http.MethodPost, "/checks", (*Platform).createCheck)
 		add("redirect", http.MethodGet, "/checks/{check_id}/redirect", (*Platform).openCheckURL)
+		add("sandbox", http.MethodGet, "/checks/{check_id}/sandbox", (*Platform).openSandbox)
 		add("get", http.MethodGet, "/checks/{check_id}", (*Platform).getCheck)
 	}
 	return append(table,

@@ -35,7 +35,9 @@ func (s *store) add(r *record) int {
 	s.byID[r.CheckID] = r
 	r.order = s.order.PushBack(r)
 	s.live = append(s.live, r)
-	s.balance -= r.ChargeAmount
+	if !r.Sandbox {
+		s.balance -= r.ChargeAmount
+	}
 	return s.balance
 }
 
@@ -47,7 +49,7 @@ func (s *store) update(r *record, next Check) {
 	if !ended || r.order == nil {
 		return
 	}
-	if !next.Charged {
+	if !next.Charged && !next.Sandbox {
 		s.balance += next.ChargeAmount
 	}
 	s.finished = append(s.finished, r)
