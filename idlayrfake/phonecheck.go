@@ -82,7 +82,7 @@ func (p *Platform) createCheck(x *exchange) failure {
 	c.ChargeAmount, c.ChargeCurrency = 1, "API"
 	c.CreatedAt = p.cfg.Clock.Now()
 	c.UpdatedAt = c.CreatedAt
-	rec := &record{Check: c, project: project, session: p.opaque()}
+	rec := &record{Check: c, api: x.api, project: project, session: p.opaque()}
 
 	p.mu.Lock()
 	balance := p.store.add(rec)

@@ -138,7 +138,7 @@ func (p *Platform) find(ctx context.Context, api *product, id string, visible fu
 	p.mu.Lock()
 	r := p.store.byID[id]
 	p.mu.Unlock()
-	if r == nil || r.Product != api.name || r.Version != api.version || !visible(r.project) {
+	if r == nil || r.api != api || !visible(r.project) {
 		return nil, Check{}
 	}
 	c, kept := p.change(ctx, r, expire)
@@ -154,6 +154,7 @@ func (p *Platform) happened(ctx context.Context, t transition) {
 		return
 	}
 	p.observe(ctx, t)
+	p.callBack(t)
 }
 
 // observe reports a transition.

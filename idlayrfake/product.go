@@ -5,6 +5,7 @@ package idlayrfake
 type product struct {
 	name    string // path segment, OAuth2 scope and Check.Product
 	version string // path segment and Check.Version
+	coded   bool   // the chain ends here with a code, which the result is had for
 
 	config func(*Project) ProductConfig // nil: there is nothing to configure
 }

@@ -9,6 +9,7 @@ import (
 // guarded by the platform's lock, except for the ones that never change.
 type record struct {
 	Check
+	api     *product      // never changes
 	project *Project      // never changes
 	session string        // what the operator calls it; never changes
 	asking  chan struct{} // closed when the operator has answered; nil when nobody asks
