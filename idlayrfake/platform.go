@@ -31,6 +31,7 @@ type Platform struct {
 	store  store
 	tokens tokens
 	agenda *agenda
+	limits limits
 
 	running sync.WaitGroup // what the agenda runs now
 }

@@ -14,9 +14,10 @@ import (
 type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
-	region  string   // of the host it came in at, "" for any
-	api     *product // nil outside of products
-	checkID string   // from the path
+	region  string            // of the host it came in at, "" for any
+	api     *product          // nil outside of products
+	vars    map[string]string // from the path
+	checkID string            // vars["check_id"]
 }
 
 // route is a line of the one table of routes.
@@ -39,6 +40,8 @@ func routes() []route {
 		add("create", http.MethodPost, "/checks", (*Platform).createCheck)
 		add("redirect", http.MethodGet, "/checks/{check_id}/redirect", (*Platform).openCheckURL)
 		add("sandbox", http.MethodGet, "/checks/{check_id}/sandbox", (*Platform).openSandbox)
+		add("traces", http.MethodGet, "/checks/{check_id}/traces", (*Platform).getTraces)
+		add("trace", http.MethodGet, "/checks/{check_id}/traces/{trace_id}", (*Platform).getTrace)
 		add("get", http.MethodGet, "/checks/{check_id}", (*Platform).getCheck)
 	}
 	return append(table,
@@ -110,7 +113,12 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r, region: regionOf(r.Host)}
 	line, vars, fail := theRouter().match(r)
 	if fail == nil {
-		x.api, x.checkID = line.api, vars["check_id"]
+		x.api, x.vars, x.checkID = line.api, vars, vars["check_id"]
+	}
+	if limited := p.limit(x); limited != nil {
+		fail = limited
+	}
+	if fail == nil {
 		fail = line.handle(p, x)
 	}
 	if fail != nil {

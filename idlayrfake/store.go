@@ -13,6 +13,7 @@ type record struct {
 	project *Project      // never changes
 	session string        // what the operator calls it; never changes
 	asking  chan struct{} // closed when the operator has answered; nil when nobody asks
+	traces  []traced      // what it went through
 	order   *list.Element // position in store.order; nil once dropped
 }
 
@@ -35,6 +36,7 @@ func newStore(balance, maxFinished int) store {
 func (s *store) add(r *record) int {
 	s.byID[r.CheckID] = r
 	r.order = s.order.PushBack(r)
+	r.trace(r.CreatedAt)
 	s.live = append(s.live, r)
 	if !r.Sandbox {
 		s.balance -= r.ChargeAmount
@@ -46,7 +48,11 @@ func (s *store) add(r *record) int {
 // a result is given back; the oldest finished ones give way.
 func (s *store) update(r *record, next Check) {
 	ended := next.Status.final() && !r.Status.final()
+	changed := next.Status != r.Status
 	r.Check = next
+	if changed {
+		r.trace(next.UpdatedAt)
+	}
 	if !ended || r.order == nil {
 		return
 	}
