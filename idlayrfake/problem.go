@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // failure is an answer that is not a success: a problem or an OAuth2 error.
@@ -32,6 +33,12 @@ func (e problem) because(why ...string) *problem {
 	return &e
 }
 
+// with returns the problem with a detail of its own.
+func (e problem) with(detail ...string) *problem {
+	e.detail = strings.Join(detail, "")
+	return &e
+}
+
 // The catalogue.
 var (
 	badRequest       = problem{status: 400, anchor: "bad_request", title: "Bad Request", detail: "The request body is invalid"}
@@ -41,13 +48,17 @@ var (
 	badToken         = problem{status: 401, anchor: "access_token_error", title: "Unauthorized", detail: "Access Token Error", challenge: `Bearer error="invalid_token"`}
 	forbidden        = problem{status: 403, anchor: "forbidden", title: "Forbidden", detail: "Forbidden"}
 	checkNotFound    = problem{status: 404, anchor: "check_not_found", title: "Not Found", detail: "Check Not Found"}
+	noReach          = problem{status: 404, anchor: "not_found", title: "Not Found", detail: "No Reach"} // clients compare the detail
+	traceNotFound    = problem{status: 404, anchor: "trace_not_found", title: "Not Found", detail: "Trace Not Found"}
 	routeNotFound    = problem{status: 404, anchor: "not_found", title: "Not Found", detail: "Resource Not Found"}
 	wrongMethod      = problem{status: 405, anchor: "method_not_allowed", title: "Request Method Not Allowed", detail: "Request Method Not Allowed"}
 	ipMSISDNMismatch = problem{status: 409, anchor: "ip_msisdn_mismatch", title: "Conflict", detail: "ip_msisdn_mismatch"}
 	ipMismatch       = problem{status: 409, anchor: "ip_mismatch", title: "Conflict", detail: "ip_mismatch"}
+	tracesGone       = problem{status: 410, anchor: "trace_gone", title: "Gone", detail: "Traces have expired"}
 	notMobileIP      = problem{status: 412, anchor: "not_mobile_ip", title: "Precondition Failed", detail: "Not a mobile IP"}
 	tooLarge         = problem{status: 413, anchor: "payload_too_large", title: "Payload Too Large", detail: "The request body is too large"}
 	wrongMediaType   = problem{status: 415, anchor: "unsupported_media_type", title: "Unsupported Media Type in 'Content-Type' header", detail: "The request body must be application/json"}
+	tooMany          = problem{status: 429, anchor: "too_many_requests", title: "Rate Limit exceeded", detail: "Rate Limit has exceeded, check response Retry-After HTTP header for when request can be retried."}
 	noRedirect       = problem{status: 501, anchor: "mno_redirect_unsupported", title: "Not Implemented", detail: "Mobile Network Operator Not Supporting Redirect"}
 )
 

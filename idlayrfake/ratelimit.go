@@ -22,10 +22,6 @@ type limits struct {
 	addresses map[netip.Addr]int
 }
 
-// tooMany is the problem of one request too many.
-var tooMany = problem{status: 429, anchor: "too_many_requests", title: "Rate Limit exceeded",
-	detail: "Rate Limit has exceeded, check response Retry-After HTTP header for when request can be retried."}
-
 // limit counts a request and says in the headers what is left.
 func (p *Platform) limit(x *exchange) failure {
 	allowed := p.cfg.RateLimit

@@ -47,6 +47,10 @@ func routes() []route {
 	return append(table,
 		route{"oauth2.token", http.MethodPost, "/oauth2/v1/token", nil, (*Platform).issueToken},
 		route{"oauth2.revoke", http.MethodPost, "/oauth2/v1/revoke", nil, (*Platform).revokeToken},
+		route{"coverage.device_ip", http.MethodGet, "/coverage/v0.1/device_ip", nil, (*Platform).getReach},
+		route{"coverage.device_ips", http.MethodGet, "/coverage/v0.1/device_ips/{ip}", nil, (*Platform).getReachOf},
+		route{"coverage.countries", http.MethodGet, "/coverage/v0.1/countries/{code}", nil, (*Platform).getCountry},
+		route{"coverage.public", http.MethodGet, "/public/coverage/v0.1/device_ip", nil, (*Platform).getPublicReach},
 		route{"keys", http.MethodGet, "/.well-known/jwks.json", nil, (*Platform).getKeys},
 	)
 }

@@ -14,11 +14,6 @@ const traceLayout = "2006-01-02T15:04:05.000Z"
 // traceLife is how long the traces of a check can be read after its creation.
 const traceLife = 7 * 24 * time.Hour
 
-var (
-	traceNotFound = problem{status: 404, anchor: "trace_not_found", title: "Not Found", detail: "Trace Not Found"}
-	tracesGone    = problem{status: 410, anchor: "trace_gone", title: "Gone", detail: "Traces have expired"}
-)
-
 // traced is something that happened to a check, one trace each. It is kept as
 // small as this; what there is to read is made up when somebody reads it.
 type traced struct {
