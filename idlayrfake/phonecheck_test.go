@@ -430,7 +430,7 @@ var _ = Describe("the surface", func() {
 		Entry("no PATCH in v0.1", "PATCH", "/phone_check/v0.1/checks/x", beWrongMethod, "GET"),
 		Entry("POST a check URL", "POST", "/phone_check/v0.1/checks/x/redirect", beWrongMethod, "GET"),
 		Entry("GET a token", "GET", "/oauth2/v1/token", beWrongMethod, "POST"),
-		Entry("a method of one's own", "BREW", "/phone_check/v0.1/checks", beWrongMethod, "POST"),
+		Entry("a method of one's own", "BREW", "/phone_check/v0.1/checks", beWrongMethod, "GET, POST"),
 		Entry("unknown check URL", "GET", "/phone_check/v0.1/checks/c69bc0e6-a429-11ea-bb37-0242ac130002/redirect", beCheckNotFound, ""),
 		Entry("hostile id", "GET", "/phone_check/v0.1/checks/\x00'\"<é>/redirect", beCheckNotFound, ""),
 	)

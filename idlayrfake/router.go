@@ -38,6 +38,7 @@ func routes() []route {
 			table = append(table, route{api.name + "." + api.version + "." + name, method, api.path() + path, api, handle})
 		}
 		add("create", http.MethodPost, "/checks", (*Platform).createCheck)
+		add("list", http.MethodGet, "/checks", (*Platform).listChecks)
 		add("redirect", http.MethodGet, "/checks/{check_id}/redirect", (*Platform).openCheckURL)
 		add("sandbox", http.MethodGet, "/checks/{check_id}/sandbox", (*Platform).openSandbox)
 		add("traces", http.MethodGet, "/checks/{check_id}/traces", (*Platform).getTraces)
