@@ -35,3 +35,13 @@ func Signature(nameValue ...string) string {
 	}
 	return signature(lines...)
 }
+
+// ParseRSQL says where a query of checks goes wrong.
+func ParseRSQL(search string) (at int, what string, ok bool) {
+	q, err := parseRSQL(search, searchField)
+	if err != nil {
+		return err.at, err.what, false
+	}
+	q(&Check{})
+	return 0, "", true
+}
