@@ -33,10 +33,11 @@ func callbackURL(api *product, project *Project, c Check) string {
 
 // callbackBody is what it is told.
 type callbackBody struct {
-	CheckID        string `json:"check_id"`
-	ReferenceID    string `json:"reference_id,omitempty"`
-	Status         Status `json:"status"`
-	Match          *bool  `json:"match,omitempty"`
+	CheckID     string `json:"check_id"`
+	ReferenceID string `json:"reference_id,omitempty"`
+	Status      Status `json:"status"`
+	Match       *bool  `json:"match,omitempty"`
+	simBody
 	ErrorCode      string `json:"error_code,omitempty"`
 	NetworkID      string `json:"network_id,omitempty"`
 	ChargeAmount   int    `json:"charge_amount"`
@@ -51,6 +52,7 @@ func callbackJSON(c Check) []byte {
 		ChargeAmount: c.ChargeAmount, ChargeCurrency: c.ChargeCurrency,
 		CreatedAt: c.CreatedAt.UTC().Format(timeLayout), UpdatedAt: c.UpdatedAt.UTC().Format(timeLayout),
 	}
+	b.simBody = simOf(c)
 	if c.Status == StatusCompleted {
 		b.NetworkID = c.NetworkID
 	}
@@ -86,7 +88,7 @@ func (p *Platform) fetch(r *record, waited time.Duration) {
 	// is asking already.
 	ended, end := context.WithCancel(context.Background())
 	end()
-	p.resolve(ended, r)
+	p.resolve(ended, r, r.session)
 	p.mu.Lock()
 	again := r.order != nil && r.Status == StatusPending
 	p.mu.Unlock()

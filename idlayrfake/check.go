@@ -34,11 +34,25 @@ type Check struct {
 	ReferenceID string
 	// CallbackURL is the check's own callback target, or empty.
 	CallbackURL string
+	// RedirectURL is where the device is sent at the end of a v0.2 chain: the
+	// check's own, or its project's, or empty.
+	RedirectURL string
+	// Period is the window, in minutes, in which a changed SIM matters; zero for
+	// products that do not tell.
+	Period int
 	// Status is where it stands.
 	Status Status
 	// Match is nil until COMPLETED; then whether the operator reported
 	// PhoneNumber for the session.
 	Match *bool
+	// NoSIMChange is nil until COMPLETED, and for products without a Period; then
+	// whether the SIM was left alone within Period. It was as far as the operator
+	// knows when that does not say when it was changed.
+	NoSIMChange *bool
+	// SIMChangeWithin is how long ago, in minutes, the SIM was changed at most: the
+	// upper bound of an age bucket, and 525601 for more than a year. Zero: the
+	// operator did not say.
+	SIMChangeWithin int
 	// ErrorCode says why it is in ERROR, such as "not_mobile_ip".
 	ErrorCode string
 	// NetworkID is the operator of the session that opened the check URL, or
@@ -46,7 +60,8 @@ type Check struct {
 	NetworkID string
 	// CreatedAt and UpdatedAt are when it was created and last changed.
 	CreatedAt, UpdatedAt time.Time
-	// TTL is its time to live from CreatedAt.
+	// TTL is its time to live from CreatedAt. Zero for a SIMCheck, which is
+	// finished when it is created.
 	TTL time.Duration
 	// ChargeAmount is the price in ChargeCurrency ("API": API credits).
 	ChargeAmount int
@@ -57,6 +72,8 @@ type Check struct {
 	// Sandbox: the project was in sandbox mode, so that the number's end decides
 	// and nothing is charged.
 	Sandbox bool
+
+	settledFor string // the operator's session whose result settled it
 }
 
 // The state machine: functions on a value, with the time passed in. Each returns
@@ -66,7 +83,7 @@ type Check struct {
 // expire lets time pass. The check expired when its time was up, not when
 // somebody noticed.
 func expire(c Check, now time.Time) Check {
-	if end := c.CreatedAt.Add(c.TTL); !c.Status.final() && !now.Before(end) {
+	if end := c.CreatedAt.Add(c.TTL); !c.Status.final() && c.TTL > 0 && !now.Before(end) {
 		c.Status, c.UpdatedAt = StatusExpired, end
 	}
 	return c
@@ -95,8 +112,10 @@ func refuse(c Check, now time.Time, code string, keepAccepted bool) Check {
 // verdict is what asking an operator for a session came to.
 type verdict struct {
 	waiting   bool   // the device has not been there yet
-	msisdn    string // the subscriber of the session, E.164 without plus
+	msisdn    string // the subscriber of the session, E.164 without plus; "" if there is no session
 	errorCode string // why there is none
+	session   string // which one
+	simChange string // when the subscriber's SIM was changed (RFC 3339), or ""
 }
 
 // settle takes an operator's verdict. One that comes after the time to live is
@@ -106,12 +125,28 @@ func settle(c Check, now time.Time, v verdict) Check {
 	if c.Status != StatusPending || v.waiting {
 		return c
 	}
-	c.UpdatedAt = now
+	c.UpdatedAt, c.settledFor = now, v.session
+	changed, err := time.Parse(time.RFC3339, v.simChange)
+	if c.Period > 0 && v.simChange != "" && err != nil && v.errorCode == "" {
+		v.errorCode = "mno_response_error"
+	}
 	if v.errorCode != "" {
 		c.Status, c.ErrorCode = StatusError, v.errorCode
 		return c
 	}
-	match := v.msisdn == c.PhoneNumber
-	c.Status, c.Match, c.Charged = StatusCompleted, &match, !c.Sandbox
+	c.Status, c.Charged = StatusCompleted, !c.Sandbox
+	if v.msisdn != "" {
+		match := v.msisdn == c.PhoneNumber
+		c.Match = &match
+	}
+	if c.Period > 0 {
+		same := true
+		if v.simChange != "" {
+			age := now.Sub(changed)
+			same = age > time.Duration(c.Period)*time.Minute
+			c.SIMChangeWithin = ageBucket(age)
+		}
+		c.NoSIMChange = &same
+	}
 	return c
 }

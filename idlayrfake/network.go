@@ -3,6 +3,7 @@ package idlayrfake
 import (
 	"cmp"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -58,13 +59,18 @@ func (n *Network) is(networkID string) bool {
 	return n.NetworkID == networkID || slices.Contains(n.Aliases, networkID)
 }
 
-// redirect returns where a device is sent to.
-func (n *Network) redirect(session string) string {
+// redirect returns where a device is sent to, and from there on to returnURL, if
+// there is one.
+func (n *Network) redirect(session, returnURL string) string {
 	sep := "?"
 	if strings.Contains(n.RedirectURL, "?") {
 		sep = "&"
 	}
-	return n.RedirectURL + sep + "session=" + session
+	to := n.RedirectURL + sep + "session=" + session
+	if returnURL != "" {
+		to += "&return_url=" + url.QueryEscape(returnURL)
+	}
+	return to
 }
 
 // byID returns the operator with a network id, nil if there is none.

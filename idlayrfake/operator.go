@@ -11,10 +11,24 @@ import (
 	"time"
 )
 
-// askOperator fetches the match result of a session (guide, step 7). It waits at
-// most for patience, on the platform's clock.
-func (p *Platform) askOperator(ctx context.Context, n *Network, session string, patience time.Duration) verdict {
-	if n == nil || n.ResultURL == "" {
+// question is what an operator's back channel is asked: for the match result of a
+// session (guide, step 7), or, with none, about the subscriber of a number.
+type question struct{ session, msisdn string }
+
+func (q question) url(n *Network) string {
+	base, id := n.ResultURL, q.session
+	if q.session == "" {
+		base, id = n.SubscriberURL, q.msisdn
+	}
+	if base == "" {
+		return ""
+	}
+	return base + "/" + url.PathEscape(id)
+}
+
+// askOperator waits at most for patience, on the platform's clock.
+func (p *Platform) askOperator(ctx context.Context, n *Network, q question, patience time.Duration) verdict {
+	if n == nil || q.url(n) == "" {
 		return verdict{errorCode: "mno_server_error"}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -27,7 +41,7 @@ func (p *Platform) askOperator(ctx context.Context, n *Network, session string, 
 	defer stop()
 	defer context.AfterFunc(p.done, cancel)()
 
-	v, err := p.fetchResult(ctx, n, session)
+	v, err := p.fetchResult(ctx, n, q)
 	switch {
 	case err == nil:
 		return v
@@ -54,8 +68,8 @@ var errGarbled = errors.New("idlayrfake: the operator's answer broke off")
 // maxAnswer is more than any answer of an operator needs.
 const maxAnswer = 64 << 10
 
-func (p *Platform) fetchResult(ctx context.Context, n *Network, session string) (verdict, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.ResultURL+"/"+url.PathEscape(session), nil)
+func (p *Platform) fetchResult(ctx context.Context, n *Network, q question) (verdict, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.url(n), nil)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -70,7 +84,7 @@ func (p *Platform) fetchResult(ctx context.Context, n *Network, session string) 
 	if err != nil {
 		return verdict{}, errors.Join(errGarbled, err)
 	}
-	return readResult(n, session, resp.StatusCode, body), nil
+	return readResult(n, q.session, resp.StatusCode, body), nil
 }
 
 // readResult reads an operator's answer.
@@ -78,6 +92,7 @@ func readResult(n *Network, session string, status int, body []byte) verdict {
 	var answer struct {
 		SessionID string `json:"session_id"`
 		MSISDN    string `json:"msisdn"`
+		SIMChange string `json:"sim_changed_at"`
 		Error     string `json:"error"`
 	}
 	err := json.Unmarshal(body, &answer)
@@ -93,30 +108,35 @@ func readResult(n *Network, session string, status int, body []byte) verdict {
 		return verdict{errorCode: "mno_user_not_found"}
 	case status == http.StatusOK && (answer.SessionID == "" || answer.SessionID == session):
 		if msisdn, ok := subscriberNumber(answer.MSISDN, n.DialingCode); ok {
-			return verdict{msisdn: msisdn}
+			return verdict{msisdn: msisdn, simChange: answer.SIMChange}
 		}
 	}
 	return verdict{errorCode: "mno_response_error"}
 }
 
-// resolve asks the operator for the result of a PENDING check and settles it.
-// Callers that come while somebody asks already share that answer.
-func (p *Platform) resolve(ctx context.Context, r *record) {
+// resolve asks the operator for the result of a session of a PENDING check and
+// settles it. Callers that come while somebody asks already share that answer.
+func (p *Platform) resolve(ctx context.Context, r *record, session string) {
 	p.mu.Lock()
-	if r.Status != StatusPending {
-		p.mu.Unlock()
-		return
-	}
-	if asking := r.asking; asking != nil {
+	for r.asking != nil {
+		asking, same := r.asking, r.askedOf == session
 		p.mu.Unlock()
 		select {
 		case <-asking:
 		case <-ctx.Done():
+			return
 		}
+		if same {
+			return
+		}
+		p.mu.Lock()
+	}
+	if r.Status != StatusPending {
+		p.mu.Unlock()
 		return
 	}
 	asking := make(chan struct{})
-	r.asking = asking
+	r.asking, r.askedOf = asking, session
 	c := r.Check
 	p.mu.Unlock()
 	defer func() {
@@ -136,11 +156,12 @@ func (p *Platform) resolve(ctx context.Context, r *record) {
 	}
 	var v verdict
 	if c.Sandbox {
-		v = sandboxVerdict(c.PhoneNumber)
+		v = sandboxAnswer(c, p.cfg.Clock.Now())
 	} else {
 		n := p.networks.byID(c.NetworkID)
-		v = p.askOperator(ctx, n, r.session, min(p.cfg.OperatorTimeout, left))
+		v = p.askOperator(ctx, n, question{session: session}, min(p.cfg.OperatorTimeout, left))
 	}
+	v.session = session
 	p.decide(ctx, c.CheckID, v.errorCode, v.explain(c))
 	p.change(ctx, r, func(c Check, now time.Time) Check { return settle(c, now, v) })
 }

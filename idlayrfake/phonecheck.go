@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -23,24 +24,25 @@ const maxReference = 256
 
 // checkBody is a check on the wire, in the order of the guide's samples.
 type checkBody struct {
-	CheckID         string     `json:"check_id"`
-	ReferenceID     string     `json:"reference_id,omitempty"`
-	Status          Status     `json:"status"`
-	Match           *bool      `json:"match,omitempty"` // absent, never null, until COMPLETED
-	ErrorCode       string     `json:"error_code,omitempty"`
-	NetworkID       string     `json:"network_id,omitempty"`
-	ChargeAmount    int        `json:"charge_amount"`
-	ChargeCurrency  string     `json:"charge_currency"`
-	CreatedAt       string     `json:"created_at"`
-	UpdatedAt       string     `json:"updated_at,omitempty"`
-	TTL             int        `json:"ttl"`
-	Links           checkLinks `json:"_links"`
-	SnapshotBalance *int       `json:"snapshot_balance,omitempty"`
+	CheckID     string `json:"check_id"`
+	ReferenceID string `json:"reference_id,omitempty"`
+	Status      Status `json:"status"`
+	Match       *bool  `json:"match,omitempty"` // absent, never null, until COMPLETED
+	simBody
+	ErrorCode       string      `json:"error_code,omitempty"`
+	NetworkID       string      `json:"network_id,omitempty"`
+	ChargeAmount    int         `json:"charge_amount"`
+	ChargeCurrency  string      `json:"charge_currency"`
+	CreatedAt       string      `json:"created_at"`
+	UpdatedAt       string      `json:"updated_at,omitempty"`
+	TTL             int         `json:"ttl,omitempty"`
+	Links           *checkLinks `json:"_links,omitempty"`
+	SnapshotBalance *int        `json:"snapshot_balance,omitempty"`
 }
 
 type checkLinks struct {
-	Self     link `json:"self"`
-	CheckURL link `json:"check_url"`
+	Self     link  `json:"self"`
+	CheckURL *link `json:"check_url,omitempty"`
 }
 
 type link struct {
@@ -55,13 +57,17 @@ func (p *Platform) wire(x *exchange, c Check) checkBody {
 		ChargeAmount: c.ChargeAmount, ChargeCurrency: c.ChargeCurrency,
 		CreatedAt: c.CreatedAt.UTC().Format(timeLayout),
 		TTL:       int((c.TTL + time.Second - 1) / time.Second),
-		Links:     checkLinks{link{self}, link{self + "/redirect"}},
+		Links:     &checkLinks{Self: link{self}},
+		simBody:   simOf(c),
+	}
+	if x.api.chained {
+		b.Links.CheckURL = &link{self + "/redirect"}
 	}
 	if p.cfg.FullProfile {
 		b.UpdatedAt = c.UpdatedAt.UTC().Format(timeLayout)
-		if c.Status == StatusCompleted {
-			b.NetworkID = c.NetworkID
-		}
+	}
+	if c.Status == StatusCompleted && (p.cfg.FullProfile || x.api.showsNetwork) {
+		b.NetworkID = c.NetworkID
 	}
 	return b
 }
@@ -76,25 +82,41 @@ func (p *Platform) createCheck(x *exchange) failure {
 	if fail != nil {
 		return fail
 	}
-	c.CheckID = p.newID()
-	c.Project, c.Product, c.Version = project.ProjectID, x.api.name, x.api.version
-	c.Status, c.TTL = StatusAccepted, p.cfg.TTL
-	c.ChargeAmount, c.ChargeCurrency = 1, "API"
-	c.CreatedAt = p.cfg.Clock.Now()
-	c.UpdatedAt = c.CreatedAt
-	rec := &record{Check: c, api: x.api, project: project, session: p.opaque()}
-
-	p.mu.Lock()
-	balance := p.store.add(rec)
-	p.mu.Unlock()
-	p.happened(x.r.Context(), transition{record: rec, after: c})
-	p.passTime() // so that abandoned checks do not pile up
+	c = p.newCheck(x, project, c)
+	if !x.api.chained { // there is no device to wait for
+		if c, fail = p.askAboutSIM(x.r.Context(), c); fail != nil {
+			return fail
+		}
+	}
+	balance := p.keep(x, project, c, p.opaque())
 
 	body := p.wire(x, c)
 	body.UpdatedAt = ""
 	body.SnapshotBalance = &balance
 	writeJSON(x.w, http.StatusCreated, "application/hal+json", body)
 	return nil
+}
+
+// newCheck fills in what a check has of itself.
+func (p *Platform) newCheck(x *exchange, project *Project, c Check) Check {
+	c.CheckID = p.newID()
+	c.Project, c.Product, c.Version = project.ProjectID, x.api.name, x.api.version
+	c.Status, c.TTL = StatusAccepted, p.cfg.TTL
+	c.ChargeAmount, c.ChargeCurrency = 1, "API"
+	c.CreatedAt = p.cfg.Clock.Now()
+	c.UpdatedAt = c.CreatedAt
+	return c
+}
+
+// keep takes a new check in and returns the balance left.
+func (p *Platform) keep(x *exchange, project *Project, c Check, session string) int {
+	rec := &record{Check: c, api: x.api, project: project, session: session}
+	p.mu.Lock()
+	balance := p.store.add(rec)
+	p.mu.Unlock()
+	p.happened(x.r.Context(), transition{record: rec, after: c})
+	p.passTime() // so that abandoned checks do not pile up
+	return balance
 }
 
 // readCheck reads and judges the body of a POST /checks.
@@ -124,8 +146,23 @@ func (p *Platform) readCheck(x *exchange, project *Project) (c Check, fail failu
 	if c.ReferenceID, _, ok = stringMember(members, "reference_id"); !ok || utf8.RuneCountInString(c.ReferenceID) > maxReference {
 		return c, badRequest.because("reference_id is not a short string")
 	}
-	if c.CallbackURL, _, ok = stringMember(members, "callback_url"); !ok || !isWebURL(c.CallbackURL) {
-		return c, badRequest.because("callback_url is not an absolute http(s) URL")
+	if x.api.config != nil { // else nobody is called back
+		if c.CallbackURL, _, ok = stringMember(members, "callback_url"); !ok || !isWebURL(c.CallbackURL) {
+			return c, badRequest.because("callback_url is not an absolute http(s) URL")
+		}
+	}
+	if x.api.coded {
+		if c.RedirectURL, _, ok = stringMember(members, "redirect_url"); !ok || !isWebURL(c.RedirectURL) {
+			return c, badRequest.because("redirect_url is not an absolute http(s) URL")
+		}
+		if c.RedirectURL == "" {
+			c.RedirectURL = x.api.config(project).RedirectURL
+		}
+	}
+	if x.api.swap {
+		if c.Period, ok = readPeriod(members["period"]); !ok {
+			return c, badRequest.because("period is not a number of minutes in range")
+		}
 	}
 	if c.PhoneIP, _, ok = stringMember(members, "phone_ip"); !ok {
 		return c, badRequest.because("phone_ip is not a string")
@@ -144,7 +181,7 @@ func (p *Platform) readCheck(x *exchange, project *Project) (c Check, fail failu
 	if c.Sandbox {
 		return c, nil
 	}
-	if _, e := p.operatorOf(ip, c.PhoneNumber); e != nil {
+	if _, e := p.operatorOf(ip, c.PhoneNumber); e != nil && slices.Contains(x.api.refusesIPWith, e.status) {
 		return c, e
 	}
 	return c, nil
@@ -176,7 +213,7 @@ func isWebURL(s string) bool {
 func readBody(x *exchange, mediaType string) ([]byte, *problem) {
 	if ct := x.r.Header.Get("Content-Type"); ct != "" && ct != mediaType {
 		if got, _, err := mime.ParseMediaType(ct); got != mediaType || err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-			return nil, wrongMediaType.because("the body is not ", mediaType)
+			return nil, wrongMediaType.with("The request body must be ", mediaType).because("the body is not ", mediaType)
 		}
 	}
 	if x.r.Body == nil {
@@ -226,6 +263,10 @@ func (p *Platform) openCheckURL(x *exchange) failure {
 			p.change(ctx, rec, func(c Check, now time.Time) Check {
 				return refuse(c, now, e.errorCode(), p.cfg.RefusalKeepsAccepted)
 			})
+			if e.anchor == noRedirect.anchor && c.RedirectURL != "" {
+				p.sendBack(x, c, chainEnd{err: e.anchor})
+				return nil
+			}
 			e.answer(p, x.w)
 			return nil
 		}
@@ -235,13 +276,31 @@ func (p *Platform) openCheckURL(x *exchange) failure {
 	if c.Status != StatusPending || n == nil {
 		return checkNotFound.because("the check is ", string(c.Status))
 	}
-	x.w.Header()["Location"] = []string{n.redirect(rec.session)}
+	session, returnURL := rec.session, ""
+	if x.api.coded {
+		v, ok := p.visit(rec)
+		if !ok {
+			return checkNotFound.because("the check URL was opened too often")
+		}
+		session, returnURL = v.session, p.returnURL(x, c, v)
+	}
+	x.w.Header()["Location"] = []string{n.redirect(session, returnURL)}
 	writeEmpty(x.w, http.StatusFound)
 	return nil
 }
 
 // admit judges a device at the check URL.
 func (p *Platform) admit(x *exchange, c Check) (*Network, *problem) {
+	n, e := p.judge(x, c)
+	if e != nil && e.status == http.StatusConflict && !x.api.conflicts {
+		mild := *e
+		mild.status, mild.title = http.StatusBadRequest, "Bad Request"
+		e = &mild
+	}
+	return n, e
+}
+
+func (p *Platform) judge(x *exchange, c Check) (*Network, *problem) {
 	ip := callerOf(x.r)
 	if c.PhoneIP != "" && c.PhoneIP != ip.String() {
 		return nil, ipMismatch.because("check made for ", c.PhoneIP, ", opened from ", ip.String())
@@ -265,7 +324,8 @@ func (e *problem) errorCode() string {
 	return e.anchor
 }
 
-// getCheck is GET /checks/{check_id} (guide, step 7).
+// getCheck is GET /checks/{check_id} (guide, step 7). Where there is a code it
+// only reads: to know a check_id is not enough there.
 func (p *Platform) getCheck(x *exchange) failure {
 	project, fail := p.authorize(x, x.api.name)
 	if fail != nil {
@@ -274,8 +334,8 @@ func (p *Platform) getCheck(x *exchange) failure {
 	ctx := x.r.Context()
 	mine := func(owner *Project) bool { return owner == project }
 	rec, c := p.find(ctx, x.api, x.checkID, mine)
-	if rec != nil && c.Status == StatusPending {
-		p.resolve(ctx, rec)
+	if rec != nil && c.Status == StatusPending && !x.api.coded {
+		p.resolve(ctx, rec, rec.session)
 		rec, c = p.find(ctx, x.api, x.checkID, mine)
 	}
 	if rec == nil {

@@ -84,6 +84,10 @@ func snapshot(r *record) Check {
 		match := *c.Match
 		c.Match = &match
 	}
+	if c.NoSIMChange != nil {
+		same := *c.NoSIMChange
+		c.NoSIMChange = &same
+	}
 	return c
 }
 

@@ -37,10 +37,21 @@ func routes() []route {
 		add := func(name, method, path string, handle func(*Platform, *exchange) failure) {
 			table = append(table, route{api.name + "." + api.version + "." + name, method, api.path() + path, api, handle})
 		}
+		if api.texted {
+			add("create", http.MethodPost, "/checks", (*Platform).createMOCheck)
+			add("get", http.MethodGet, "/checks/{check_id}", (*Platform).getMOCheck)
+			continue
+		}
 		add("create", http.MethodPost, "/checks", (*Platform).createCheck)
 		add("list", http.MethodGet, "/checks", (*Platform).listChecks)
-		add("redirect", http.MethodGet, "/checks/{check_id}/redirect", (*Platform).openCheckURL)
-		add("sandbox", http.MethodGet, "/checks/{check_id}/sandbox", (*Platform).openSandbox)
+		if api.chained {
+			add("redirect", http.MethodGet, "/checks/{check_id}/redirect", (*Platform).openCheckURL)
+			add("sandbox", http.MethodGet, "/checks/{check_id}/sandbox", (*Platform).openSandbox)
+		}
+		if api.coded {
+			add("complete", http.MethodGet, "/checks/{check_id}/complete", (*Platform).completeChain)
+			add("patch", http.MethodPatch, "/checks/{check_id}", (*Platform).redeemCode)
+		}
 		add("traces", http.MethodGet, "/checks/{check_id}/traces", (*Platform).getTraces)
 		add("trace", http.MethodGet, "/checks/{check_id}/traces/{trace_id}", (*Platform).getTrace)
 		add("get", http.MethodGet, "/checks/{check_id}", (*Platform).getCheck)
@@ -114,7 +125,7 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeEmpty(w, http.StatusNoContent)
 		return
 	}
-	r = singleSlashes(r)
+	r = singleSlashes(upperPatch(r))
 	x := &exchange{w: w, r: r, region: regionOf(r.Host)}
 	line, vars, fail := theRouter().match(r)
 	if fail == nil {
@@ -150,4 +161,15 @@ func singleSlashes(r *http.Request) *http.Request {
 	clean := *r
 	clean.URL = &url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: b.String(), RawQuery: r.URL.RawQuery}
 	return &clean
+}
+
+// upperPatch writes PATCH as it should be: some HTTP libraries send it as their
+// caller did, in lower case.
+func upperPatch(r *http.Request) *http.Request {
+	if r.Method == http.MethodPatch || !strings.EqualFold(r.Method, http.MethodPatch) {
+		return r
+	}
+	upper := *r
+	upper.Method = http.MethodPatch
+	return &upper
 }

@@ -72,7 +72,16 @@ func (p *Platform) sandboxNetwork(x *exchange, c Check) *Network {
 // check in sandbox mode.
 func (p *Platform) openSandbox(x *exchange) failure {
 	rec, c := p.find(x.r.Context(), x.api, x.checkID, func(owner *Project) bool { return owner.servedAt(x.region) })
-	if rec == nil || !c.Sandbox || c.Status != StatusPending || x.r.URL.Query().Get("session") != rec.session {
+	session := x.r.URL.Query().Get("session")
+	if rec == nil || !c.Sandbox || c.Status != StatusPending || session == "" {
+		return checkNotFound.because("no sandbox session")
+	}
+	if v, ok := p.visitOf(rec, func(v visit) bool { return v.session == session }); ok {
+		x.w.Header()["Location"] = []string{p.returnURL(x, c, v)}
+		writeEmpty(x.w, http.StatusFound)
+		return nil
+	}
+	if session != rec.session {
 		return checkNotFound.because("no sandbox session")
 	}
 	endOfChain(x)

@@ -11,8 +11,10 @@ type record struct {
 	Check
 	api     *product      // never changes
 	project *Project      // never changes
-	session string        // what the operator calls it; never changes
+	session string        // what the operator calls it, unless there are visits; never changes
+	visits  []visit       // of a coded check: the devices that opened its URL
 	asking  chan struct{} // closed when the operator has answered; nil when nobody asks
+	askedOf string        // the session that it is asked for
 	traces  []traced      // what it went through
 	order   *list.Element // position in store.order; nil once dropped
 }
@@ -37,9 +39,13 @@ func (s *store) add(r *record) int {
 	s.byID[r.CheckID] = r
 	r.order = s.order.PushBack(r)
 	r.trace(r.CreatedAt)
-	s.live = append(s.live, r)
-	if !r.Sandbox {
+	if r.Charged || !r.Status.final() && !r.Sandbox {
 		s.balance -= r.ChargeAmount
+	}
+	if r.Status.final() {
+		s.finish(r)
+	} else {
+		s.live = append(s.live, r)
 	}
 	return s.balance
 }
@@ -59,6 +65,10 @@ func (s *store) update(r *record, next Check) {
 	if !next.Charged && !next.Sandbox {
 		s.balance += next.ChargeAmount
 	}
+	s.finish(r)
+}
+
+func (s *store) finish(r *record) {
 	s.finished = append(s.finished, r)
 	for len(s.finished) > s.maxFinished {
 		old := s.finished[0]
