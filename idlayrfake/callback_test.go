@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -195,6 +196,53 @@ var _ = Describe("callbacks", func() {
 		Expect(h.calls[0].r.URL.Host).To(Equal("project.example"))
 		Expect(h.calls[1].r.URL.Host).To(Equal("app.example:8443"))
 	})
+
+	DescribeTable("of every product that has them",
+		func(api, change string, sim map[string]any) {
+			w, h, _ := hookWorld(func(c *idlayrfake.Config) {
+				c.Projects[0].Scopes = []string{"phone_check", "subscriber_check"}
+				c.Projects[0].PhoneCheck.CallbackURL = "http://phone.example/"
+				c.Projects[0].SubscriberCheck.CallbackURL = "http://subscriber.example/"
+			})
+			w.operator.answer = says(200, `{"msisdn":"`+alice+`"`+change+`}`)
+			bearer := "Bearer " + w.token("one", "s3cret", "", "")
+			name, version, _ := strings.Cut(api, "/")
+			created := object(w.do(req{method: "POST", path: "/" + api + "/checks", body: `{"phone_number":"` + alice + `"}`,
+				header: headers("Authorization", bearer, "Content-Type", "application/json")}))
+			path := "/" + api + "/checks/" + created["check_id"].(string)
+			hop, _ := url.Parse(w.do(req{method: "GET", path: path + "/redirect", from: onO2}).Header().Get("Location"))
+			w.clock.advance(20 * s)
+			if version == "v0.2" {
+				Expect(w.operator.questions()).To(BeZero(), "without the code nobody has the result")
+				back, _ := url.Parse(hop.Query().Get("return_url"))
+				code := object(w.call("", back.RequestURI()))["code"].(string)
+				Expect(h.calls).To(BeEmpty())
+				w.do(req{method: "PATCH", path: path, header: headers("Authorization", bearer, "Content-Type", "application/json-patch+json"),
+					body: `[{"op":"add","path":"/code","value":"` + code + `"}]`})
+				w.clock.advance(s)
+			}
+			Expect(h.calls).To(HaveLen(1))
+			c := h.calls[0]
+			Expect(c.r.URL.Host).To(HavePrefix(strings.TrimSuffix(name, "_check") + "."))
+			Expect(c.r.Header["x-tru-callback"]).To(Equal([]string{name}))
+			Expect(c.signedBy(w.call("", "/.well-known/jwks.json").Body.Bytes(), start.Add(c.at))).To(Succeed())
+			got := map[string]any{}
+			for _, member := range []string{"no_sim_change", "no_sim_change_period", "sim_change_within"} {
+				if v := c.member(member); v != nil {
+					got[member] = v
+				}
+			}
+			Expect(got).To(Equal(sim))
+			Expect(c.member("match")).To(BeTrue())
+		},
+		Entry(nil, "phone_check/v0.1", `,"sim_changed_at":"2020-06-01T16:00:00Z"`, map[string]any{}),
+		Entry(nil, "phone_check/v0.2", "", map[string]any{}),
+		Entry(nil, "subscriber_check/v0.1", `,"sim_changed_at":"2020-06-01T16:00:00Z"`,
+			map[string]any{"no_sim_change": false, "no_sim_change_period": 10080.0, "sim_change_within": 60.0}),
+		Entry(nil, "subscriber_check/v0.2", `,"sim_changed_at":"2010-06-01T16:00:00Z"`,
+			map[string]any{"no_sim_change": true, "no_sim_change_period": 10080.0, "sim_change_within": 525601.0}),
+		Entry(nil, "subscriber_check/v0.1", "", map[string]any{"no_sim_change": true, "no_sim_change_period": 10080.0}),
+	)
 
 	It("write the digest in Base64 when told (C16)", func() {
 		w, h, bearer := hookWorld(func(c *idlayrfake.Config) { c.Callbacks.Base64Digest = true })

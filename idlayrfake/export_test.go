@@ -38,10 +38,17 @@ func Signature(nameValue ...string) string {
 
 // ParseRSQL says where a query of checks goes wrong.
 func ParseRSQL(search string) (at int, what string, ok bool) {
-	q, err := parseRSQL(search, searchField)
+	q, err := parseRSQL(search, products[0].searchField)
 	if err != nil {
 		return err.at, err.what, false
 	}
 	q(&Check{})
 	return 0, "", true
+}
+
+// Limited says how many addresses are counted for the rate limit.
+func (p *Platform) Limited() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.limits.addresses)
 }

@@ -42,7 +42,7 @@ type listQuery struct {
 }
 
 // readList reads the query of a list.
-func readList(rawQuery string) (q listQuery, e *problem) {
+func readList(api *product, rawQuery string) (q listQuery, e *problem) {
 	q = listQuery{page: 1, size: 10, desc: true}
 	params, e := queryParams(rawQuery)
 	if e != nil {
@@ -64,7 +64,7 @@ func readList(rawQuery string) (q listQuery, e *problem) {
 	}
 	if q.sort = params["sort"]; q.sort != "" {
 		property, direction, _ := strings.Cut(q.sort, ",")
-		f, ok := listFields[property]
+		f, ok := api.field(property)
 		if !ok {
 			return q, badRequest.with("sort: there is no property ", strconv.Quote(property), " to sort by")
 		}
@@ -74,7 +74,7 @@ func readList(rawQuery string) (q listQuery, e *problem) {
 		q.order, q.desc = f.order, direction == "desc"
 	}
 	if q.search = params["search"]; q.search != "" {
-		match, err := parseRSQL(q.search, searchField)
+		match, err := parseRSQL(q.search, api.searchField)
 		if err != nil {
 			return q, badRequest.with(err.Error())
 		}
@@ -123,7 +123,7 @@ func (p *Platform) listChecks(x *exchange) failure {
 	if fail != nil {
 		return fail
 	}
-	q, e := readList(x.r.URL.RawQuery)
+	q, e := readList(x.api, x.r.URL.RawQuery)
 	if e != nil {
 		return e
 	}

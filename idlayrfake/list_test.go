@@ -193,6 +193,35 @@ var _ = Describe("the list of checks", func() {
 		Entry(nil, "?search=phone_number==447700900001", `search: position 1: there is no field "phone_number" to search by`),
 	)
 
+	It("has the checks of one product and version, with what those tell", func() {
+		w := newWorld(func(c *idlayrfake.Config) {
+			c.Projects[0].Scopes = []string{"phone_check", "subscriber_check", "sim_check"}
+			c.Projects[0].Mode = "sandbox"
+		})
+		DeferCleanup(w.Close)
+		bearer := "Bearer " + w.token("one", "s3cret", "", "")
+		ids := map[string]any{}
+		apis := []string{"phone_check/v0.1", "phone_check/v0.2", "subscriber_check/v0.1", "subscriber_check/v0.2", "sim_check/v0.1"}
+		for _, api := range apis {
+			ids[api] = object(w.do(req{method: "POST", path: "/" + api + "/checks", body: `{"phone_number":"` + alice + `"}`,
+				header: headers("Authorization", bearer, "Content-Type", "application/json")}))["check_id"]
+		}
+		for _, api := range apis {
+			rec := w.call(bearer, "/"+api+"/checks")
+			checks := object(rec)["_embedded"].(map[string]any)["checks"].([]any)
+			Expect(checks).To(HaveLen(1), api)
+			Expect(checks[0]).To(HaveKeyWithValue("check_id", ids[api]))
+			Expect(object(rec)["_links"]).To(HaveKeyWithValue("self", HaveKeyWithValue("href", "http://eu.api.idlayr.com/"+api+"/checks?page=1&size=10")))
+		}
+		total := func(api, search string) any {
+			return object(w.call(bearer, "/"+api+"/checks?search="+search))["page"].(map[string]any)["total_elements"]
+		}
+		Expect(total("sim_check/v0.1", "no_sim_change==false")).To(Equal(1.0))
+		Expect(total("sim_check/v0.1", "no_sim_change==true")).To(Equal(0.0))
+		Expect(total("subscriber_check/v0.2", "no_sim_change==false")).To(Equal(0.0), "not settled")
+		Expect(w.call(bearer, "/phone_check/v0.1/checks?search=no_sim_change==true").Code).To(Equal(400))
+	})
+
 	It("needs a token", func() {
 		Expect(w.call("", listPath).Code).To(Equal(401))
 		Expect(w.call("Bearer "+w.token("one", "s3cret", "coverage", ""), listPath).Code).To(Equal(403))

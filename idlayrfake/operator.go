@@ -168,13 +168,17 @@ func (p *Platform) resolve(ctx context.Context, r *record, session string) {
 
 // explain says what an operator's verdict means for a check.
 func (v verdict) explain(c Check) string {
+	role, who := "operator", "operator "+c.NetworkID
+	if c.Sandbox {
+		role, who = "sandbox", "sandbox"
+	}
 	switch {
 	case v.waiting:
-		return "operator " + c.NetworkID + " has not seen the device yet"
+		return who + " has not seen the device yet"
 	case v.errorCode != "":
-		return "operator " + c.NetworkID + " gives no number: " + v.errorCode
+		return who + " gives no number: " + v.errorCode
 	}
-	text := "operator says " + v.msisdn + ", check asks " + c.PhoneNumber
+	text := role + " says " + v.msisdn + ", check asks " + c.PhoneNumber
 	if v.msisdn == c.PhoneNumber {
 		return text + ": match"
 	}

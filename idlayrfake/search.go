@@ -28,7 +28,8 @@ func (a fieldValue) compare(b fieldValue) int {
 	return cmp.Or(cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))
 }
 
-// listFields are the fields by name.
+// listFields are the fields by name; simFields are those that only products that
+// tell of the SIM have.
 var listFields = map[string]listField{
 	"check_id":     textField(func(c *Check) string { return c.CheckID }),
 	"status":       textField(func(c *Check) string { return string(c.Status) }),
@@ -38,6 +39,19 @@ var listFields = map[string]listField{
 	"match":        truthField(func(c *Check) *bool { return c.Match }),
 	"created_at":   timeField(func(c *Check) time.Time { return c.CreatedAt }),
 	"updated_at":   timeField(func(c *Check) time.Time { return c.UpdatedAt }),
+}
+
+var simFields = map[string]listField{
+	"no_sim_change": truthField(func(c *Check) *bool { return c.NoSIMChange }),
+}
+
+// field returns a field of a product's checks.
+func (p *product) field(name string) (listField, bool) {
+	f, ok := listFields[name]
+	if !ok && p.swap {
+		f, ok = simFields[name]
+	}
+	return f, ok
 }
 
 func textField(get func(*Check) string) listField {
@@ -85,8 +99,8 @@ func timeField(get func(*Check) time.Time) listField {
 }
 
 // searchField makes a field known to parseRSQL.
-func searchField(name string) (rsqlField, bool) {
-	f, ok := listFields[name]
+func (p *product) searchField(name string) (rsqlField, bool) {
+	f, ok := p.field(name)
 	return f.query, ok
 }
 

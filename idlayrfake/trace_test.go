@@ -2,6 +2,7 @@ package idlayrfake_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"time"
@@ -96,6 +97,24 @@ var _ = Describe("traces", func() {
 		w.get(bearer, id)
 		Expect(object(traces(w, bearer, id))["_embedded"].(map[string]any)["traces"].([]any)[:2]).To(Equal(list), "what was written stays")
 	})
+
+	DescribeTable("of a SIMCheck are one: it is finished when it is created",
+		func(answer func(*http.Request) (*http.Response, error), end string) {
+			w := newWorld(func(c *idlayrfake.Config) {
+				c.Networks[0].SubscriberURL = "https://api.23410.example/subscribers"
+				c.Networks = c.Networks[:1]
+			})
+			w.operator.answer = answer
+			bearer := "Bearer " + w.token("two+2", "a+b%c:d e", "sim_check", "")
+			const path = "/sim_check/v0.1/checks"
+			id := object(w.do(req{method: "POST", path: path, body: `{"phone_number":"` + alice + `"}`,
+				header: headers("Authorization", bearer, "Content-Type", "application/json")}))["check_id"].(string)
+			Expect(story(w.call(bearer, path+"/"+id+"/traces"))).To(Equal([]string{"Check create: request accepted; Check create: phone number is routable; " +
+				"Check balance: authorized[amount:1 currency:API]; Check create: contacting supplier[MNO:23410]; " + end}))
+		},
+		Entry("completed", subscriber(alice), "Check balance: confirmed[amount:1 currency:API]; Check create: successful[status:COMPLETED]"),
+		Entry("failed", says(403, ""), "Check balance: released[amount:1 currency:API]; Check create: failed[error_code:mno_no_data_available status:ERROR]"),
+	)
 
 	It("belong to their check", func() {
 		w := newWorld()
