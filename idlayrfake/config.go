@@ -116,7 +116,19 @@ type ProductConfig struct {
 	RedirectURL string
 }
 
-// Callbacks says how the platform calls servers back.
+// Callbacks says how the platform calls servers back, which it does once a check
+// is COMPLETED, EXPIRED or in ERROR: a POST with the check as JSON, signed as in
+// draft-cavage-http-signatures with the key at /.well-known/jwks.json (rsa-sha256).
+// Only the status 200 counts as received.
+//
+// A server that waits for a callback may never ask for the result, so for a v0.1
+// check the platform fetches it by itself: 1, 3, 7, 15, 31... seconds after its
+// check URL was opened, while it lives.
+//
+// All of this runs in functions of Config.Clock. On a clock that is moved by hand
+// it has happened, in order, when the move returns; a server that stalls then
+// stalls whoever moves the clock, until somebody else moves it or closes the
+// platform.
 type Callbacks struct {
 	// Client makes the calls; it follows no redirects. Nil: Config.Client.
 	Client *http.Client

@@ -10,5 +10,6 @@
 //
 // The outcome of a check follows from the network, never from a digit of the
 // number: the address a device opens the check URL from decides the operator,
-// and the number that operator reports for the session decides the match.
+// and the number that operator reports for the session decides the match. The
+// exception are projects that say they want none of this, see Project.Mode.
 package idlayrfake
