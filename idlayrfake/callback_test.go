@@ -224,7 +224,7 @@ var _ = Describe("callbacks", func() {
 			Expect(h.calls).To(HaveLen(1))
 			c := h.calls[0]
 			Expect(c.r.URL.Host).To(HavePrefix(strings.TrimSuffix(name, "_check") + "."))
-			Expect(c.r.Header["x-tru-callback"]).To(Equal([]string{name}))
+			Expect(c.r.Header).To(HaveKeyWithValue("x-tru-callback", []string{name}))
 			Expect(c.signedBy(w.call("", "/.well-known/jwks.json").Body.Bytes(), start.Add(c.at))).To(Succeed())
 			got := map[string]any{}
 			for _, member := range []string{"no_sim_change", "no_sim_change_period", "sim_change_within"} {
