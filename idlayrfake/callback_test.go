@@ -359,6 +359,30 @@ var _ = Describe("callbacks", func() {
 		Expect(h.calls).To(HaveLen(4), "the new agenda works: one expiry, tried at 0, 10 and 30 s")
 	})
 
+	It("can be had from many goroutines", func() {
+		w, h, bearer := hookWorld(func(c *idlayrfake.Config) { c.MaxChecks = 5 })
+		h.answer = says(500, "")
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for range 20 {
+					id := create(w, bearer)
+					w.open(id, onO2)
+					w.clock.advance(s)
+					w.call(bearer, listPath+"?search=status==COMPLETED&sort=match,asc")
+					w.call(bearer, listPath+"/"+id+"/traces")
+				}
+				if i%4 == 0 {
+					w.Reset()
+				}
+			})
+		}
+		wg.Wait()
+		w.Close()
+		Expect(h.calls).NotTo(BeEmpty())
+		Expect(w.clock.pending()).To(BeZero())
+	})
+
 	It("survive the check", func() {
 		w, h, bearer := hookWorld(func(c *idlayrfake.Config) { c.MaxChecks = 1 })
 		w.open(create(w, bearer), onWiFi)
