@@ -331,6 +331,8 @@ var _ = Describe("PhoneCheck v0.2", func() {
 			Entry("empty, for the project's", `{"phone_number":"447700900001","redirect_url":null}`, "https://app.example/default", "https://app.example/default"),
 			Entry("a number", `{"phone_number":"447700900001","redirect_url":7}`, "", "400"),
 			Entry("a script", `{"phone_number":"447700900001","redirect_url":"javascript:alert(1)"}`, "", "400"),
+			Entry("no host a browser takes", `{"phone_number":"447700900001","redirect_url":"https://a|b/"}`, "", "400"),
+			Entry("no port", `{"phone_number":"447700900001","redirect_url":"https://app.example:65536/"}`, "", "400"),
 			Entry("relative", `{"phone_number":"447700900001","redirect_url":"/done"}`, "", "400"),
 		)
 	})

@@ -152,7 +152,7 @@ func (p *Platform) readCheck(x *exchange, project *Project) (c Check, fail failu
 		}
 	}
 	if x.api.coded {
-		if c.RedirectURL, _, ok = stringMember(members, "redirect_url"); !ok || !isWebURL(c.RedirectURL) {
+		if c.RedirectURL, _, ok = stringMember(members, "redirect_url"); !ok || !isLanding(c.RedirectURL) {
 			return c, badRequest.because("redirect_url is not an absolute http(s) URL")
 		}
 		if c.RedirectURL == "" {

@@ -4,8 +4,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 )
 
 // The end of a v0.2 chain at the server's own address is signed, so that the
@@ -20,7 +25,7 @@ type parameter struct{ name, value string }
 // landing returns where a device is sent at the end of a chain.
 func (p *Platform) landing(c Check, end chainEnd) string {
 	u, err := url.Parse(c.RedirectURL)
-	if err != nil { // a project's; a check's own was looked at
+	if err != nil || !isLanding(c.RedirectURL) { // a project's; a check's own was looked at
 		return c.RedirectURL
 	}
 	own := []parameter{{"check_id", c.CheckID}}
@@ -33,7 +38,7 @@ func (p *Platform) landing(c Check, end chainEnd) string {
 		}
 	}
 	// A link as browsers will have it, however it was written.
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), browserHost(u)
+	u.Host, _ = browserHost(u)
 	path := browserPath(u)
 	given := givenQuery(u.RawQuery)
 	query := joinQuery(given, serialize(own))
@@ -149,16 +154,40 @@ func escapeBytes(s string, plain func(byte) bool) string {
 	return b.String()
 }
 
-// browserHost leaves out the port that the scheme implies.
-func browserHost(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
+// browserHost returns the host of a URL as browsers write it: names of other
+// scripts in ASCII, the port only if the scheme does not imply it.
+func browserHost(u *url.URL) (host string, ok bool) {
+	host = strings.ToLower(u.Hostname())
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() && ip.Zone() == "" {
+		host = "[" + ip.String() + "]"
+	} else if strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return "", false
+		}
 	}
-	return strings.TrimSuffix(host, ":")
+	if host == "" || strings.ContainsAny(host, " \"#%/<>?@\\^`{|}'") {
+		return "", false
+	}
+	if u.Port() == "" {
+		return host, true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if implied := map[string]uint64{"http": 80, "https": 443}[strings.ToLower(u.Scheme)]; port != implied {
+		host += ":" + strconv.FormatUint(port, 10)
+	}
+	return host, err == nil
+}
+
+// isLanding says whether a device can be sent to a URL, or to none.
+func isLanding(s string) bool {
+	if s == "" {
+		return true
+	}
+	if u, err := url.Parse(s); isWebURL(s) && err == nil {
+		_, ok := browserHost(u)
+		return ok
+	}
+	return false
 }
 
 // browserPath takes dot segments out.

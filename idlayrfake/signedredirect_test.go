@@ -126,6 +126,8 @@ var _ = Describe("the signed redirect of v0.2", func() {
 		Entry("with a reference", "https://app.example/done", "a b~*ü&=+/?#", "https://app.example/done?check_id="),
 		Entry("a port", "http://app.example:8080/done", "", "http://app.example:8080/done?check_id="),
 		Entry("the port that goes without saying", "https://app.example:443/done", "", "https://app.example/done?check_id="),
+		Entry("a name in another script", "https://Bücher.example/", "", "https://xn--bcher-kva.example/?check_id="),
+		Entry("an address", "https://[2001:DB8:0::1]:08443/", "", "https://[2001:db8::1]:8443/?check_id="),
 		Entry("no path", "https://app.example", "", "https://app.example/?check_id="),
 		Entry("capitals", "HTTPS://App.Example/Done", "", "https://app.example/Done?check_id="),
 		Entry("dots", "https://app.example/a/../b/./%2e%2E/c/.", "", "https://app.example/c/?check_id="),
