@@ -51,6 +51,8 @@ type Answer struct {
 	Status int
 	// Match is the verdict; nil if the answer has none yet.
 	Match *bool
+	// NoSIMChange says of a subscriber check that the SIM has not been changed lately; nil if the answer does not say.
+	NoSIMChange *bool
 	// Body is the answer as it came.
 	Body []byte
 }
@@ -63,6 +65,8 @@ type Outcome struct {
 	Open *Result
 	// Match is the verdict of step 8; nil if there is none.
 	Match *bool
+	// NoSIMChange is what a subscriber check adds to it; nil if it says nothing.
+	NoSIMChange *bool
 	// Status is the HTTP status of the app server's last answer; 0 if there was none.
 	Status int
 	// Err is what went wrong between app and app server, a *StepError. A failed step 5 is in Open.
@@ -91,7 +95,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 // step 2 if there was no answer, step 4 if the answer is no good.
 func (a *App) SubmitNumber(ctx context.Context, number string) (Started, error) {
 	p := a.profile
-	answer, err := a.call(ctx, p.StartMethod, p.StartPath, p.NumberField, number)
+	answer, err := a.call(ctx, p.StartMethod, p.StartPath, map[string]string{p.NumberField: number})
 	if err != nil {
 		return Started{}, stepError(2, 4, answer.Status, err)
 	}
@@ -112,16 +116,48 @@ func (a *App) OpenCheckURL(ctx context.Context, checkURL string) Result {
 	return a.phone.OpenCheckURL(ctx, checkURL)
 }
 
+// Coverage asks the app server for an access token for coverage and, with it and over mobile data as the phone's SDK profile
+// opens check URLs, the platform whether the phone can be verified: 200, or a problem that says why not.
+func (a *App) Coverage(ctx context.Context) (Result, error) {
+	answer, err := a.call(ctx, http.MethodGet, "/coverage-access-token", nil)
+	if err != nil {
+		return Result{}, fmt.Errorf("coverage token: %w", err)
+	}
+	var grant struct{ Token, URL string }
+	if err := json.Unmarshal(answer.Body, &grant); err != nil || grant.Token == "" || grant.URL == "" {
+		return Result{}, errors.New("coverage token: the app server's answer has no token and url")
+	}
+	return a.phone.OpenCheckURL(ctx, grant.URL, WithAccessToken(grant.Token)), nil
+}
+
 // RequestResult asks the app server for the result of a check (steps 6 and 8). Errors are *StepError: step 6 if there was no
 // answer, step 8 if the answer is no good; then the Answer holds what there was.
 func (a *App) RequestResult(ctx context.Context, checkID string) (Answer, error) {
-	answer, err := a.call(ctx, a.profile.FinishMethod, a.profile.FinishPath, a.profile.CheckIDField, checkID)
+	return a.finish(ctx, a.profile.FinishMethod, a.profile.FinishPath, map[string]string{a.profile.CheckIDField: checkID})
+}
+
+// RedeemCode hands the code that the redirect chain ended with to the app server and returns what it is worth (steps 6 and 8,
+// v0.2). Errors are as those of RequestResult.
+func (a *App) RedeemCode(ctx context.Context, checkID, code string) (Answer, error) {
+	p := a.profile
+	return a.finish(ctx, p.RedeemMethod, p.RedeemPath, map[string]string{p.CheckIDField: checkID, p.CodeField: code})
+}
+
+// Finish redeems the code if the server takes codes and the chain ended with one, and asks for the result otherwise.
+func (a *App) Finish(ctx context.Context, started Started, opened Result) (Answer, error) {
+	if code := opened.Code(); code != "" && a.profile.RedeemPath != "" {
+		return a.RedeemCode(ctx, started.CheckID, code)
+	}
+	return a.RequestResult(ctx, started.CheckID)
+}
+
+func (a *App) finish(ctx context.Context, method, path string, fields map[string]string) (Answer, error) {
+	answer, err := a.call(ctx, method, path, fields)
 	if err == nil {
-		// A missing verdict and null both leave Match nil: none yet.
-		if raw, ok := answer.fields[a.profile.MatchField]; ok && json.Unmarshal(raw, &answer.Match) != nil {
-			answer.Match = nil
-			err = fmt.Errorf("the app server's answer has a %q that is not true or false: %s", a.profile.MatchField, quote(answer.Body))
-		}
+		answer.Match, err = answer.verdict(a.profile.MatchField)
+	}
+	if err == nil {
+		answer.NoSIMChange, err = answer.verdict("no_sim_change")
 	}
 	if err != nil {
 		return answer.Answer, stepError(6, 8, answer.Status, err)
@@ -129,11 +165,19 @@ func (a *App) RequestResult(ctx context.Context, checkID string) (Answer, error)
 	return answer.Answer, nil
 }
 
+// verdict reads a member that is true or false. A missing one and null are nil: none yet.
+func (a objectAnswer) verdict(field string) (is *bool, err error) {
+	if raw, ok := a.fields[field]; ok && json.Unmarshal(raw, &is) != nil {
+		return nil, fmt.Errorf("the app server's answer has a %q that is not true or false: %s", field, quote(a.Body))
+	}
+	return is, nil
+}
+
 // Steps are the parts of a verification that a phone's user, app and SDK do. An App has them, and so has whatever wraps one.
 type Steps interface {
 	SubmitNumber(ctx context.Context, number string) (Started, error)
 	OpenCheckURL(ctx context.Context, checkURL string) Result
-	RequestResult(ctx context.Context, checkID string) (Answer, error)
+	Finish(ctx context.Context, started Started, opened Result) (Answer, error)
 }
 
 // Verify goes through all steps in order. It asks for the result even if step 5 failed: what became of the check is the
@@ -151,8 +195,8 @@ func Verify(ctx context.Context, app Steps, number string) Outcome {
 	out.CheckID, out.CheckURL = started.CheckID, started.CheckURL
 	opened := app.OpenCheckURL(ctx, started.CheckURL)
 	out.Open = &opened
-	answer, err := app.RequestResult(ctx, started.CheckID)
-	out.Status, out.Match, out.Err = answer.Status, answer.Match, err
+	answer, err := app.Finish(ctx, started, opened)
+	out.Status, out.Match, out.NoSIMChange, out.Err = answer.Status, answer.Match, answer.NoSIMChange, err
 	return out
 }
 
@@ -167,11 +211,11 @@ type objectAnswer struct {
 
 // call makes one exchange with the app server. An answer outside 2xx, and one that is not a JSON object, are errors; the
 // answer is returned with them.
-func (a *App) call(ctx context.Context, method, path, field, value string) (objectAnswer, error) {
+func (a *App) call(ctx context.Context, method, path string, fields map[string]string) (objectAnswer, error) {
 	caller := ctx
 	ctx, done := a.phone.deadline(ctx, callDeadline)
 	defer done()
-	req, err := a.request(ctx, method, path, field, value)
+	req, err := a.request(ctx, method, path, fields)
 	if err != nil {
 		return objectAnswer{}, err
 	}
@@ -198,17 +242,23 @@ func (a *App) call(ctx context.Context, method, path, field, value string) (obje
 	return answer, nil
 }
 
-func (a *App) request(ctx context.Context, method, path, field, value string) (*http.Request, error) {
+func (a *App) request(ctx context.Context, method, path string, fields map[string]string) (*http.Request, error) {
 	target := strings.TrimSuffix(a.profile.BaseURL, "/") + path
 	var body io.Reader
 	if method == http.MethodGet {
+		query := url.Values{}
+		for field, value := range fields {
+			query.Set(field, value)
+		}
 		sep := "?"
 		if strings.Contains(path, "?") {
 			sep = "&"
 		}
-		target += sep + url.QueryEscape(field) + "=" + url.QueryEscape(value)
+		if len(fields) > 0 {
+			target += sep + query.Encode()
+		}
 	} else {
-		object, err := json.Marshal(map[string]string{field: value})
+		object, err := json.Marshal(fields)
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,22 @@ type Profile struct {
 	FinishMethod, FinishPath string
 	// MatchField carries the verdict in the answer; empty means match.
 	MatchField string
+	// RedeemMethod and RedeemPath take the one-time code that a v0.2 chain ends with, beside the check; empty means POST, and
+	// that there is no such route: then the app asks for the result instead.
+	RedeemMethod, RedeemPath string
+	// CodeField carries the code; empty means code.
+	CodeField string
+}
+
+// Routes returns the profile of the vendor's sample routes for a product, "phone-check" or "subscriber-check", and an API
+// version, "v0.1" or "v0.2".
+func Routes(baseURL, product, version string) Profile {
+	path := "/" + version + "/" + product
+	p := Profile{BaseURL: baseURL, StartPath: path, FinishPath: path}
+	if version != "v0.1" {
+		p.RedeemPath = path + "/exchange-code"
+	}
+	return p
 }
 
 // WithDefaults returns the profile with nothing left empty but what has no default.
@@ -36,6 +52,8 @@ func (p Profile) WithDefaults() Profile {
 		{&p.FinishMethod, http.MethodGet},
 		{&p.FinishPath, "/phone-check"},
 		{&p.MatchField, "match"},
+		{&p.RedeemMethod, http.MethodPost},
+		{&p.CodeField, "code"},
 	} {
 		if *f.field == "" {
 			*f.field = f.standard

@@ -22,6 +22,17 @@ type Result struct {
 	ErrorDescription string `json:"error_description,omitempty"`
 }
 
+// Code returns the one-time code that a v0.2 chain ends with, or "".
+func (r Result) Code() string {
+	var body struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(r.ResponseBody, &body) != nil {
+		return ""
+	}
+	return body.Code
+}
+
 // Error codes of a Result, as the SDKs give them to apps.
 const (
 	// CodeNoDataConnectivity: the phone has no cellular path (no SIM, mobile data off).

@@ -34,6 +34,8 @@ func (r *run) expect(e Expect, where, path string) {
 		known = r.last.known
 	}
 	text("device.match", string(e.Device.Match), string(verdictOf(known.Match)))
+	text("device.no_sim_change", string(e.Device.NoSIMChange), string(verdictOf(known.NoSIMChange)))
+	text("device.code", e.Device.Code, map[bool]string{true: present}[known.Code != ""])
 	number("device.answer_status", e.Device.AnswerStatus, known.AnswerStatus)
 	number("device.http_status", e.Device.HTTPStatus, known.HTTPStatus)
 	text("device.error", e.Device.Error, known.Error)

@@ -185,7 +185,9 @@ func hint(written string, valid []string) string {
 var (
 	sources    = []string{"documented", "code", "inferred"}
 	sdks       = []string{device.Generic{}.String(), device.Browser{}.String()}
-	statuses   = []string{"ACCEPTED", "PENDING", "COMPLETED", "EXPIRED", "ERROR"}
+	statuses   = []string{absent, "ACCEPTED", "PENDING", "COMPLETED", "EXPIRED", "ERROR"}
+	apis       = []string{"phone-check v0.1", "phone-check v0.2", "subscriber-check v0.1", "subscriber-check v0.2"}
+	presence   = []string{present, absent}
 	verdicts   = []string{"true", "false", absent}
 	tags       = []string{"path", "operator", "api", "attack", "callback", "v0.1", "v0.2"}
 	errorCodes = []string{absent, "not_mobile_ip", "mno_not_supported", "mno_timeout", "mno_user_not_found", "mno_response_error",
@@ -255,6 +257,7 @@ func (f *file) checkDevice(path string, d Device) {
 		f.number(path+".forge", d.Forge)
 	}
 	f.word(path+".sdk", d.SDK, sdks)
+	f.word(path+".api", d.API, apis)
 }
 
 func (f *file) checkStep(path string, s *Scenario, step *Step) {
@@ -277,6 +280,11 @@ func (f *file) checkStep(path string, s *Scenario, step *Step) {
 			f.at(f.token(path), "%s needs the number that the user types", name)
 		}
 	case *OpenCheckURL:
+		f.actor(path, s, v.Device)
+		if v.CheckOf != "" {
+			f.device(path+".check_of", s, v.CheckOf)
+		}
+	case *RedeemCode:
 		f.actor(path, s, v.Device)
 		if v.CheckOf != "" {
 			f.device(path+".check_of", s, v.CheckOf)
@@ -313,6 +321,8 @@ func (f *file) device(path string, s *Scenario, name string) {
 
 func (f *file) checkExpect(path string, e Expect) {
 	f.word(path+".device.match", string(e.Device.Match), verdicts)
+	f.word(path+".device.no_sim_change", string(e.Device.NoSIMChange), verdicts)
+	f.word(path+".device.code", e.Device.Code, presence)
 	f.word(path+".device.error", e.Device.Error, sdkErrors)
 	f.word(path+".device.problem", e.Device.Problem, problems)
 	f.word(path+".check.status", e.Check.Status, statuses)

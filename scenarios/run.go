@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -45,6 +46,8 @@ type Result struct {
 type DeviceResult struct {
 	Name             string `json:"name"`
 	Match            *bool  `json:"match,omitempty"`
+	NoSIMChange      *bool  `json:"no_sim_change,omitempty"`
+	Code             string `json:"-"` // a secret until it is redeemed
 	AnswerStatus     int    `json:"answer_status,omitempty"`
 	HTTPStatus       int    `json:"http_status,omitempty"`
 	Error            string `json:"error,omitempty"`
@@ -78,6 +81,9 @@ func (f Failure) String() string {
 // the scenario could not be played.
 func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 	opts := []sim.Option{sim.WithSeed(o.Seed), sim.WithStart(Start), sim.WithLatency()}
+	if s.Cast.Callbacks {
+		opts = append(opts, sim.WithCallbacks())
+	}
 	if s.Cast.TTL > 0 {
 		opts = append(opts, sim.WithTTL(time.Duration(s.Cast.TTL)))
 	}
@@ -135,9 +141,17 @@ func (r *run) cast() error {
 		if d.SDK == (device.Browser{}).String() {
 			opts = append(opts, sim.With(device.WithSDK(device.Browser{})))
 		}
+		if product, version, ok := strings.Cut(d.API, " "); ok {
+			opts = append(opts, sim.API(product, version))
+		}
 		phone, err := r.w.AddPhone(d.MSISDN, opts...)
 		if err != nil {
 			return err
+		}
+		if d.SIMChange > 0 {
+			if err := r.w.ChangeSIM(d.MSISDN, Start.Add(-time.Duration(d.SIMChange))); err != nil {
+				return err
+			}
 		}
 		for header, value := range d.Headers {
 			phone.SetRequestHeader(header, value)
@@ -182,9 +196,20 @@ func (r *run) step(ctx context.Context, step *Step) {
 			from = r.actors[v.CheckOf]
 		}
 		a.open(ctx, from.started.CheckURL)
+	case *RedeemCode:
+		a := r.actor(v.Device)
+		from := a
+		if v.CheckOf != "" {
+			from = r.actors[v.CheckOf]
+		}
+		a.learn(a.phone.RedeemCode(ctx, from.started.CheckID, a.known.Code))
 	case *Act:
 		a := r.actor(v.Device)
-		a.request(ctx)
+		if step.Coverage != nil {
+			a.coverage(ctx)
+			return
+		}
+		a.learn(a.phone.RequestResult(ctx, a.started.CheckID))
 	case *Duration:
 		r.w.Advance(time.Duration(*v))
 	case *Set:
@@ -228,8 +253,8 @@ func (f *Fault) fault() vnet.Fault {
 // verify is all the steps; the device keeps what each left it with.
 func (a *actor) verify(ctx context.Context, number string) {
 	if a.submit(ctx, number) {
-		a.open(ctx, a.started.CheckURL)
-		a.request(ctx)
+		opened := a.open(ctx, a.started.CheckURL)
+		a.learn(a.phone.Finish(ctx, a.started, opened))
 	}
 }
 
@@ -240,15 +265,28 @@ func (a *actor) submit(ctx context.Context, number string) bool {
 	return err == nil
 }
 
-func (a *actor) open(ctx context.Context, checkURL string) {
+func (a *actor) open(ctx context.Context, checkURL string) device.Result {
 	res := a.phone.OpenCheckURL(ctx, checkURL)
+	a.opened(res)
+	return res
+}
+
+// coverage leaves the device with what opening a check URL would.
+func (a *actor) coverage(ctx context.Context) {
+	res, err := a.phone.Coverage(ctx)
+	a.known = DeviceResult{Name: a.known.Name, AnswerStatus: statusOf(err)}
+	a.opened(res)
+}
+
+func (a *actor) opened(res device.Result) {
+	a.known.Code = res.Code()
 	a.known.HTTPStatus, a.known.Error, a.known.ErrorDescription = res.HTTPStatus, res.Error, res.ErrorDescription
 	a.known.Problem = problemOf(res.ResponseBody)
 }
 
-func (a *actor) request(ctx context.Context) {
-	answer, _ := a.phone.RequestResult(ctx, a.started.CheckID)
-	a.known.AnswerStatus, a.known.Match = answer.Status, answer.Match
+// learn takes the server's answer. An error is in what the answer leaves out.
+func (a *actor) learn(answer device.Answer, _ error) {
+	a.known.AnswerStatus, a.known.Match, a.known.NoSIMChange = answer.Status, answer.Match, answer.NoSIMChange
 }
 
 // statusOf is the HTTP status behind a failed start; one that went well has status 200 at this server.
@@ -256,7 +294,7 @@ func statusOf(err error) int {
 	if err == nil {
 		return http.StatusOK
 	}
-	if step, ok := err.(*device.StepError); ok {
+	if step := (*device.StepError)(nil); errors.As(err, &step) {
 		return step.Status
 	}
 	return 0

@@ -33,8 +33,9 @@ type Tag string
 
 // Cast is who takes part, beside the operators that every world has.
 type Cast struct {
-	TTL     Duration          `yaml:"ttl"` // how long a check lives; the guide's 60 s when left out
-	Devices map[string]Device `yaml:"devices"`
+	TTL       Duration          `yaml:"ttl"`       // how long a check lives; the guide's 60 s when left out
+	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
+	Devices   map[string]Device `yaml:"devices"`
 }
 
 // Device is a virtual phone.
@@ -44,9 +45,11 @@ type Device struct {
 	SecondSIM *SIM              `yaml:"second_sim"` // in slot 2
 	DataSIM   int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
 	WiFi      bool              `yaml:"wifi"`
-	SDK       string            `yaml:"sdk"`     // generic or browser
-	Headers   map[string]string `yaml:"headers"` // that the phone adds to all its requests
-	Forge     string            `yaml:"forge"`   // a number that it claims in every subscriber header there is
+	SDK       string            `yaml:"sdk"`         // generic or browser
+	API       string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
+	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
+	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
+	Forge     string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
 }
 
 // SIM is a card in a phone.
@@ -61,6 +64,8 @@ type Step struct {
 	SubmitNumber  *Verify       `yaml:"submit_number"`  // steps 1, 2 and 4
 	OpenCheckURL  *OpenCheckURL `yaml:"open_check_url"` // step 5
 	RequestResult *Act          `yaml:"request_result"` // steps 6 and 8
+	RedeemCode    *RedeemCode   `yaml:"redeem_code"`    // steps 6 and 8 of v0.2
+	Coverage      *Act          `yaml:"coverage"`       // whether the device can be verified, before there is a check
 	Advance       *Duration     `yaml:"advance"`        // let time pass
 	Set           *Set          `yaml:"set"`            // change a device
 	Fault         *Fault        `yaml:"fault"`          // break the network
@@ -81,6 +86,12 @@ type Verify struct {
 
 // OpenCheckURL is a device opening a check URL: its own, or one that it was handed.
 type OpenCheckURL struct {
+	Device  string `yaml:"device"`
+	CheckOf string `yaml:"check_of"` // the device whose check it is
+}
+
+// RedeemCode is a device handing over the code that its redirect chain ended with, for its own check or for another's.
+type RedeemCode struct {
 	Device  string `yaml:"device"`
 	CheckOf string `yaml:"check_of"` // the device whose check it is
 }
@@ -125,6 +136,8 @@ type Expect struct {
 // DeviceState is what a device knows.
 type DeviceState struct {
 	Match        Verdict `yaml:"match"`         // what its server told it
+	NoSIMChange  Verdict `yaml:"no_sim_change"` // the same, of a subscriber check
+	Code         string  `yaml:"code"`          // present or absent: whether the redirect chain ended with a code
 	AnswerStatus int     `yaml:"answer_status"` // the HTTP status of its server's last answer
 	HTTPStatus   int     `yaml:"http_status"`   // the status at the end of the redirect chain
 	Error        string  `yaml:"error"`         // the SDK's error code
@@ -147,6 +160,9 @@ type Range struct {
 
 // absent is how a scenario says that a member must not be there.
 const absent = "absent"
+
+// present is how it says that a member must be there, whatever its value.
+const present = "present"
 
 // Verdict is true, false or absent, or empty when nothing is expected.
 type Verdict string
@@ -210,6 +226,8 @@ func (s *Step) verbs() (all []verb) {
 	add("submit_number", s.SubmitNumber, s.SubmitNumber != nil)
 	add("open_check_url", s.OpenCheckURL, s.OpenCheckURL != nil)
 	add("request_result", s.RequestResult, s.RequestResult != nil)
+	add("redeem_code", s.RedeemCode, s.RedeemCode != nil)
+	add("coverage", s.Coverage, s.Coverage != nil)
 	add("advance", s.Advance, s.Advance != nil)
 	add("set", s.Set, s.Set != nil)
 	add("fault", s.Fault, s.Fault != nil)

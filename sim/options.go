@@ -17,6 +17,7 @@ type options struct {
 	start     time.Time
 	ttl       time.Duration
 	latency   latency
+	callbacks bool
 	operators []mnofake.Config
 	platform  func(*idlayrfake.Config)
 }
@@ -52,6 +53,10 @@ func WithTTL(d time.Duration) Option { return func(o *options) { o.ttl = d } }
 func WithOperator(cfg mnofake.Config) Option {
 	return func(o *options) { o.operators = append(o.operators, cfg) }
 }
+
+// WithCallbacks makes the platform tell the application server what became of checks, at the routes of the reference
+// server.
+func WithCallbacks() Option { return func(o *options) { o.callbacks = true } }
 
 // WithPlatform changes the platform's configuration before the world is built.
 func WithPlatform(change func(*idlayrfake.Config)) Option {

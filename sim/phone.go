@@ -29,6 +29,7 @@ type phoneOptions struct {
 	sims   []simCard
 	device []device.Option
 	wifi   bool
+	routes *device.Profile // nil: as the application server has them
 }
 
 type simCard struct{ msisdn, networkID string }
@@ -48,6 +49,15 @@ func SecondSIM(msisdn, networkID string) PhoneOption {
 
 // OnWiFi switches the phone's WiFi on, which makes it the default route.
 func OnWiFi() PhoneOption { return func(o *phoneOptions) { o.wifi = true } }
+
+// API makes the app verify with the given product, "phone-check" or "subscriber-check", and version, "v0.1" or "v0.2", on
+// the routes of the reference server. The default is PhoneCheck v0.1.
+func API(product, version string) PhoneOption {
+	return func(o *phoneOptions) {
+		routes := device.Routes("", product, version)
+		o.routes = &routes
+	}
+}
 
 // With passes options on to the device: its SDK profile, headers that it forges.
 func With(opts ...device.Option) PhoneOption {
@@ -91,7 +101,12 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	}
 	p := &Phone{Phone: device.New(o.name, append(all, o.device...)...), w: w, name: o.name}
 	p.SetWiFi(o.wifi)
-	p.app = device.NewApp(p.Phone, w.profile())
+	profile := w.profile()
+	if o.routes != nil {
+		o.routes.BaseURL = profile.BaseURL
+		profile = *o.routes
+	}
+	p.app = device.NewApp(p.Phone, profile)
 	return p, nil
 }
 
@@ -163,6 +178,24 @@ func (p *Phone) OpenCheckURL(ctx context.Context, url string) device.Result {
 func (p *Phone) RequestResult(ctx context.Context, checkID string) (device.Answer, error) {
 	defer p.w.settle()
 	return p.app.RequestResult(ctx, checkID)
+}
+
+// RedeemCode is steps 6 and 8 of v0.2: the app hands over the code that the redirect chain ended with.
+func (p *Phone) RedeemCode(ctx context.Context, checkID, code string) (device.Answer, error) {
+	defer p.w.settle()
+	return p.app.RedeemCode(ctx, checkID, code)
+}
+
+// Finish is steps 6 and 8 as the API's version has them.
+func (p *Phone) Finish(ctx context.Context, started device.Started, opened device.Result) (device.Answer, error) {
+	defer p.w.settle()
+	return p.app.Finish(ctx, started, opened)
+}
+
+// Coverage asks whether the phone can be verified, before there is a check.
+func (p *Phone) Coverage(ctx context.Context) (device.Result, error) {
+	defer p.w.settle()
+	return p.app.Coverage(ctx)
 }
 
 // Verify is all eight steps, in the guide's order.

@@ -96,6 +96,10 @@ func (w *World) build() error {
 		ClientID: "sim-client", ClientSecret: "sim-secret-of-the-default-project",
 		Scopes: []string{"phone_check", "sim_check", "subscriber_check", "coverage", "mo_check", "oidc", "authenticator"},
 	}
+	if w.opts.callbacks {
+		w.project.PhoneCheck.CallbackURL = ServerBase + "/phone-check/callback"
+		w.project.SubscriberCheck.CallbackURL = ServerBase + "/subscriber-check/callback"
+	}
 	cfg := idlayrfake.Config{
 		Projects:      []idlayrfake.Project{w.project},
 		Networks:      w.networks(),
@@ -248,6 +252,21 @@ func (w *World) operator(networkID string) (*operator, error) {
 		known = append(known, op.cfg.NetworkID+" "+op.cfg.Name)
 	}
 	return nil, fmt.Errorf("no operator %q in this world; there are %q", networkID, known)
+}
+
+// ChangeSIM sets when the SIM of a number was last changed. An unknown number is an error.
+func (w *World) ChangeSIM(msisdn string, at time.Time) error {
+	networkID, ok := w.numberNetwork(msisdn)
+	if !ok {
+		return fmt.Errorf("no operator in this world has the number %s", msisdn)
+	}
+	op, err := w.operator(networkID)
+	if err != nil {
+		return err
+	}
+	s, _ := op.Subscriber(msisdn)
+	s.SIMChangedAt = at
+	return op.UpdateSubscriber(s)
 }
 
 // addOperator gives an operator its hosts, its credential and its subscribers.
