@@ -85,7 +85,7 @@ func (f *file) token(path string) *token.Token {
 func nearest(written string, valid []string) string {
 	best, least := "", 1+len(written)/2
 	for _, word := range valid {
-		if d := distance(strings.ToLower(written), word); d < least || d == least && best == "" {
+		if d := distance(strings.ToLower(written), strings.ToLower(word)); d < least || d == least && best == "" {
 			best, least = word, d
 		}
 	}

@@ -230,7 +230,11 @@ func (f *file) check(s *Scenario) {
 // word reports a text that is set and not one of the valid ones.
 func (f *file) word(path, written string, valid []string) {
 	if written != "" && !slices.Contains(valid, written) {
-		f.at(f.token(path), "%q is not a %s%s", written, path[strings.LastIndexByte(path, '.')+1:], hint(written, valid))
+		what, item, _ := strings.Cut(path[strings.LastIndexByte(path, '.')+1:], "[")
+		if item != "" {
+			what = strings.TrimSuffix(what, "s") // one of them
+		}
+		f.at(f.token(path), "%q is not a known %s%s", written, what, hint(written, valid))
 	}
 }
 

@@ -8,6 +8,9 @@ package scenarios
 import (
 	"fmt"
 	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Scenario is one scenario file.
@@ -189,14 +192,16 @@ func verdictOf(match *bool) Verdict {
 type Duration time.Duration
 
 // UnmarshalYAML implements the yaml package's interface.
-func (d *Duration) UnmarshalYAML(unmarshal func(any) error) error {
+func (d *Duration) UnmarshalYAML(node ast.Node) error {
 	var s string
-	if err := unmarshal(&s); err != nil {
+	if err := yaml.NodeToValue(node, &s); err != nil {
 		return err
 	}
 	span, err := time.ParseDuration(s)
 	if err != nil || span < 0 {
-		return fmt.Errorf("%q is not a time span; write it like 61s, 1m30s or 250ms", s)
+		return &yaml.SyntaxError{
+			Message: fmt.Sprintf("%q is not a time span; write it like 61s, 1m30s or 250ms", s), Token: node.GetToken(),
+		}
 	}
 	*d = Duration(span)
 	return nil

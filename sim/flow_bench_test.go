@@ -146,6 +146,9 @@ func (f *floor) flow(testing.TB) {
 	f.send(f.device, ctx, http.MethodGet, "https://app.example/phone-check?check_id=c69bc0e6-a429-11ea-bb37-0242ac130002", "")
 }
 
+// maxRatio is well above what is measured on a quiet machine: it is there to catch a doubling, not a busy neighbour.
+const maxRatio = 2.2
+
 // TestFlowCost holds the flow against its floor, both measured in this run: absolute times say nothing on a shared
 // machine. It costs seconds, so it runs only when asked for.
 func TestFlowCost(t *testing.T) {
@@ -164,7 +167,7 @@ func TestFlowCost(t *testing.T) {
 	floor, flow, world := best(BenchmarkFloor), best(BenchmarkFlow), best(BenchmarkWorld)
 	t.Logf("floor %.0f µs, flow %.0f µs (%.2f times the floor), world with its first flow %.0f µs (%.0f µs above the flow)",
 		floor/1e3, flow/1e3, flow/floor, world/1e3, (world-flow)/1e3)
-	if ratio := flow / floor; ratio > 1.6 {
+	if ratio := flow / floor; ratio > maxRatio {
 		t.Errorf("a flow costs %.2f times its floor", ratio)
 	}
 }

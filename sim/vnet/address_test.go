@@ -3,9 +3,11 @@ package vnet_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -100,6 +102,17 @@ var _ = Describe("Names and addresses", func() {
 		Entry("an interface", func(_ *vnet.Host, up bool) { dev.SetUp(up) }, unreachable),
 		Entry("a host", func(h *vnet.Host, up bool) { h.SetUp(up) }, refused),
 	)
+
+	It("is down for the next request, whatever the pool knows by then", func() {
+		for range 200 {
+			mustGet(dev, "https://api.test/")
+			dev.SetUp(false)
+			req, _ := http.NewRequest("POST", "https://api.test/", io.NopCloser(strings.NewReader("x")))
+			_, err := dev.RoundTrip(req)
+			Expect(err).To(MatchError(syscall.ENETUNREACH))
+			dev.SetUp(true)
+		}
+	})
 
 	It("leaves the connections to other hosts alone when one goes down", func() {
 		host := n.Handle("api.test", "Server", answers("api"))

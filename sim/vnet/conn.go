@@ -41,6 +41,7 @@ type shape struct {
 
 // stream is one direction of a connection.
 type stream struct {
+	n   *Network
 	clk clock.Clock
 
 	mu         sync.Mutex
@@ -58,6 +59,7 @@ type stream struct {
 	stopTimer  func() bool
 	cancelWait context.CancelCauseFunc // ends the reader's wait for a delayed segment
 	arrivals   []arrival               // to be told when the lock is released
+	telling    int                     // goroutines that do that now
 }
 
 // arrival is news for an exchange. The tap hears of it, so no lock may be held.
@@ -75,15 +77,35 @@ func (s *stream) tell(x *Exchange, problem string, lost bool) {
 // unlock releases the lock and then tells the exchanges what happened to their answers.
 func (s *stream) unlock() {
 	news := s.arrivals
+	if len(news) == 0 {
+		s.mu.Unlock()
+		return
+	}
 	s.arrivals = nil
+	s.telling++
+	s.n.tells(1)
 	s.mu.Unlock()
 	for _, a := range news {
 		a.answer.arrived(a.problem, a.lost, a.at)
 	}
+	s.n.tells(-1)
+	s.mu.Lock()
+	s.telling--
+	s.change.Broadcast()
+	s.mu.Unlock()
 }
 
-func (s *stream) init(clk clock.Clock) {
-	s.clk = clk
+// told waits until the exchanges know of all that happened to their answers so far.
+func (s *stream) told() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.telling > 0 {
+		s.change.Wait()
+	}
+}
+
+func (s *stream) init(n *Network) {
+	s.n, s.clk = n, n.clk
 	s.change.L = &s.mu
 	s.shape = shape{split: -1, stop: -1}
 }

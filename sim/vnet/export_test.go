@@ -14,8 +14,8 @@ const Window = window
 func Wire(clk clock.Clock, split, stop int) (near, far net.Conn) {
 	n := New(Config{Clock: clk})
 	l := &link{iface: n.Interface(InterfaceConfig{})}
-	l.up.init(clk)
-	l.down.init(clk)
+	l.up.init(n)
+	l.down.init(n)
 	l.down.shape = shape{split: split, stop: stop, stopErr: errReset}
 	return &conn{link: l, in: &l.down, out: &l.up}, &conn{link: l, in: &l.up, out: &l.down}
 }

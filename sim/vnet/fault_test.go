@@ -53,9 +53,9 @@ var _ = Describe("Faults", func() {
 	passed := func() time.Duration { return n.clk.Now().Sub(start) }
 
 	It("answer in the host's place", func() {
-		header := http.Header{"x-why": {"tea"}}
+		header := http.Header{"X-Why": {"tea"}}
 		add(vnet.Fault{Status: 503, Body: `{"title":"x"}`, Header: header})
-		header["x-why"][0] = "changed later"
+		header["X-Why"][0] = "changed later"
 		res, text, err := ask("GET", "/", 0)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(res.StatusCode).To(Equal(503))
@@ -120,11 +120,23 @@ var _ = Describe("Faults", func() {
 
 	It("stall a large request after it is all there", func() {
 		add(vnet.Fault{Stall: true})
-		ctx, cancel := clock.WithTimeout(context.Background(), n.clk, 5*time.Second)
-		defer cancel()
-		_, _, err := get(ctx, dev, "POST", "http://a.test/", strings.NewReader(strings.Repeat("x", 1<<20)))
-		Expect(err).To(MatchError(context.DeadlineExceeded))
-		Expect(passed()).To(Equal(5 * time.Second))
+		_, _, err := get(context.Background(), dev, "POST", "http://a.test/", strings.NewReader(strings.Repeat("x", 1<<20)))
+		Expect(err).To(MatchError(syscall.ECONNRESET))
+		Expect(passed()).To(Equal(vnet.StallLimit))
+	})
+
+	It("end at a deadline with its error itself, on record when the caller has it", func() {
+		add(vnet.Fault{Stall: true})
+		for k := range 300 {
+			ctx, cancel := clock.WithTimeout(context.Background(), n.clk, time.Second)
+			req, _ := http.NewRequestWithContext(ctx, "GET", "https://a.test/", nil)
+			_, err := dev.RoundTrip(req)
+			cancel()
+			Expect(err).To(BeIdenticalTo(context.DeadlineExceeded))
+			Expect(n.Settle(context.Background())).To(Succeed())
+			Expect(n.tap.closings()).To(Equal(k + 1))
+		}
+		Expect(passed()).To(Equal(300 * time.Second))
 	})
 
 	It("make the transport try again what it may: a GET on a connection that was in use", func() {

@@ -103,15 +103,28 @@ type requestKey struct{}
 // RoundTrip implements [http.RoundTripper].
 func (i *Interface) RoundTrip(r *http.Request) (*http.Response, error) {
 	caller := r.Context()
+	var used *conn
 	ctx := httptrace.WithClientTrace(caller, &httptrace.ClientTrace{
-		GotConn: func(info httptrace.GotConnInfo) { info.Conn.(*conn).link.setCaller(caller) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			used = info.Conn.(*conn)
+			used.link.setCaller(caller)
+		},
 	})
 	res, err := i.transport.RoundTrip(r.WithContext(context.WithValue(ctx, requestKey{}, &request{r, caller})))
-	if err != nil && caller.Err() != nil {
-		// The transport may hear of the broken read or of the end of the context first; the caller always of the latter.
-		return nil, context.Cause(caller)
+	if err == nil {
+		return res, nil
 	}
-	return res, err
+	if caller.Err() != nil {
+		// The transport may hear of the broken read or of the end of the context first; the caller always of the latter.
+		err = context.Cause(caller)
+		if used != nil {
+			used.Close() // as the transport does, but later
+		}
+	}
+	if used != nil {
+		used.in.told() // whoever knows of a failure finds it on record
+	}
+	return nil, err
 }
 
 // CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the pool.
@@ -153,8 +166,8 @@ func (i *Interface) dial(ctx context.Context, address string) (*conn, error) {
 		return nil, syscall.ECONNREFUSED
 	}
 	l := &link{iface: i, host: host, secure: port == "443", pooled: ctx.Value(requestKey{}) != nil}
-	l.up.init(i.n.clk)
-	l.down.init(i.n.clk)
+	l.up.init(i.n)
+	l.down.init(i.n)
 	l.front = &front{&i.n.faults, host}
 	if box := i.cfg.Middlebox; box != nil && !l.secure {
 		l.front = box(l.front)

@@ -56,6 +56,7 @@ type Network struct {
 	serving    bool
 	closed     bool
 	active     map[*Exchange]struct{} // being handled now
+	telling    int                    // streams that tell exchanges what became of answers
 	idle       sync.Cond
 }
 
@@ -188,7 +189,7 @@ func (n *Network) Settle(ctx context.Context) error {
 	})()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for len(n.active) > 0 && ctx.Err() == nil {
+	for (len(n.active) > 0 || n.telling > 0) && ctx.Err() == nil {
 		n.idle.Wait()
 	}
 	return context.Cause(ctx)
@@ -206,7 +207,8 @@ func (n *Network) Active() []*Exchange {
 }
 
 // Close ends every connection and waits for the handlers to return. Handlers see their request's context end. It returns
-// an error that names the answers whose bodies were never closed: each would cost a real client a connection.
+// an error that names the answers whose bodies were never closed: each would cost a real client a connection. The tap
+// hears nothing after it. It must not be called from a handler or the tap, for it waits for them.
 func (n *Network) Close() error {
 	n.mu.Lock()
 	if n.closed {
@@ -217,16 +219,28 @@ func (n *Network) Close() error {
 	close(n.closing)
 	interfaces := n.interfaces
 	n.mu.Unlock()
-	for _, i := range interfaces {
-		i.transport.CloseIdleConnections()
-	}
 	leaks := unread(interfaces)
 	for _, i := range interfaces {
 		i.close()
 	}
 	err := n.server.Close()
 	n.open.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for n.telling > 0 {
+		n.idle.Wait()
+	}
 	return errors.Join(leaks, err)
+}
+
+// tells counts who tells exchanges what became of answers.
+func (n *Network) tells(more int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.telling += more
+	if n.telling == 0 {
+		n.idle.Broadcast()
+	}
 }
 
 // leakPatience is how long, in real time, a connection may take to go away after its body was closed.
@@ -237,6 +251,7 @@ func unread(interfaces []*Interface) error {
 	for wait := 0; ; wait++ {
 		var errs []error
 		for _, i := range interfaces {
+			i.transport.CloseIdleConnections() // each time: a body that is closed now makes its connection idle
 			for _, x := range i.unread() {
 				errs = append(errs, fmt.Errorf("%s never closed the body of the answer to %s %s", x.From.Owner, x.Method, x.URL))
 			}

@@ -24,6 +24,7 @@ func TestVnet(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreTopFunction(
 		"github.com/onsi/ginkgo/v2/internal/interrupt_handler.(*InterruptHandler).registerForInterrupts.func2"))
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyPollingInterval(time.Millisecond)
 	RunSpecs(t, "Virtual internet")
 }
 
@@ -34,13 +35,18 @@ type tap struct {
 	mu             sync.Mutex
 	opened, closed []*vnet.Exchange
 	noted          []string
+	onOpened       func()
 	onClosed       func(*vnet.Exchange)
 }
 
 func (t *tap) Opened(x *vnet.Exchange) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.opened = append(t.opened, x)
+	then := t.onOpened
+	t.mu.Unlock()
+	if then != nil {
+		then()
+	}
 }
 
 func (t *tap) Noted(_ *vnet.Exchange, text string) {
@@ -117,7 +123,8 @@ func (n *network) only() *vnet.Exchange {
 func (n *network) outcome() vnet.Outcome {
 	GinkgoHelper()
 	x := n.only()
-	Eventually(func() bool { return x.Outcome().Closed }).Should(BeTrue())
+	Expect(n.Settle(context.Background())).To(Succeed())
+	Expect(x.Outcome().Closed).To(BeTrue(), "whoever knows the end finds it on record")
 	return x.Outcome()
 }
 

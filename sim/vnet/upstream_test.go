@@ -136,12 +136,24 @@ var _ = Describe("A caller who gives up", func() {
 		Expect(n.outcome().Err).To(Equal("no answer before the caller's deadline"))
 	})
 
-	It("before the request was even looked at is said as such", func() {
+	It("just when the request arrives is known for it", func() {
+		n := moving()
+		n.Handle("a.test", "Server", answers("hello"))
+		c := dial(n.device(), "a.test:80")
+		n.tap.onOpened = func() { c.Close() }
+		send(c, ask)
+		Eventually(n.tap.closings).Should(Equal(1))
+		Expect(n.outcome().Err).To(Equal("the caller closed the connection before the answer"))
+		Expect(n.outcome().Status).To(BeZero())
+	})
+
+	It("before it asks asks nothing", func() {
 		n := moving()
 		n.Handle("a.test", "Server", answers("hello"))
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_, _, err := get(ctx, n.device(), "GET", "https://a.test/", nil)
 		Expect(err).To(MatchError(context.Canceled))
+		Expect(n.tap.all()).To(BeEmpty())
 	})
 })

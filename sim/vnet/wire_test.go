@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -297,6 +298,28 @@ var _ = Describe("A late answer on a raw connection", func() {
 		Expect(n.outcome().Duration).To(Equal(30 * time.Second))
 		Expect(n.outcome().Err).To(BeEmpty())
 	})
+
+	DescribeTable("frees all who wait for it", func(free func(net.Conn), want error) {
+		for range 50 {
+			n := newNetwork(clock.NewManual(start))
+			n.Handle("a.test", "Server", answers("hello"))
+			c := dial(n.Interface(vnet.InterfaceConfig{Latency: time.Minute}), "a.test:80")
+			send(c, ask)
+			Eventually(func() bool { return len(n.tap.all()) == 1 && len(n.Active()) == 0 }).Should(BeTrue())
+			failed := make(chan error, 2)
+			for range 2 {
+				go func() { _, err := c.Read(make([]byte, 1)); failed <- err }()
+			}
+			runtime.Gosched()
+			free(c)
+			for range 2 {
+				Eventually(failed).Should(Receive(MatchError(want)))
+			}
+		}
+	},
+		Entry("by a close", func(c net.Conn) { c.Close() }, net.ErrClosed),
+		Entry("by a deadline", func(c net.Conn) { _ = c.SetReadDeadline(start) }, os.ErrDeadlineExceeded),
+	)
 
 	It("comes once to two who read at once, and a close frees both", func() {
 		manual := clock.NewManual(start)

@@ -1,0 +1,133 @@
+package scenarios_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/phonechecksim/phonechecksim/scenarios"
+)
+
+// good is a scenario without a mistake; the table below breaks it.
+const good = `scenario: mine
+tags: [path]
+cast:
+  devices:
+    alice: {msisdn: "447700900001", wifi: true}
+script:
+  - verify: {number: "447700900001"}
+  - advance: 61s
+  - set: {wifi: false}
+  - fault: {host: "sna.*", delay: 1s}
+expect:
+  check: {status: COMPLETED}
+`
+
+var _ = Describe("A scenario file", func() {
+	It("without a mistake is read", func() {
+		s, err := scenarios.Parse("mine.yaml", []byte(good))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Name).To(Equal("mine"))
+	})
+
+	DescribeTable("with a mistake says where, what, and what was probably meant",
+		func(old, new string, want ...string) {
+			broken := strings.Replace(good, old, new, 1)
+			Expect(broken).NotTo(Equal(good))
+			_, err := scenarios.Parse("mine.yaml", []byte(broken))
+			for _, w := range want {
+				Expect(err).To(MatchError(ContainSubstring(w)))
+			}
+			var mistakes scenarios.Mistakes
+			Expect(errors.As(err, &mistakes)).To(BeTrue())
+			if first := mistakes[0]; first.Line > 0 {
+				Expect(strings.Split(broken, "\n")[first.Line-1]).To(Equal(first.Source))
+			}
+		},
+		Entry("unknown key", "wifi: true", "wfi: true", `mine.yaml:5:37: alice has no "wfi"; did you mean "wifi"?`, "    5 | "),
+		Entry("unknown key at the top", "tags:", "tag:", `mine.yaml:2:1: a scenario has no "tag"; did you mean "tags"?`),
+		Entry("unknown verb", "- verify:", "- verfy:", `mine.yaml:7:5: script has no "verfy"; did you mean "verify"?`),
+		Entry("unknown device", `verify: {number`, `verify: {device: alcie, number`, `mine.yaml:7:22: the cast has no device "alcie"; did you mean "alice"?`),
+		Entry("bad status", "COMPLETED", "COMPLETE", `mine.yaml:12:19: "COMPLETE" is not a known status; did you mean "COMPLETED"?`),
+		Entry("bad tag", "[path]", "[pth]", `mine.yaml:2:8: "pth" is not a known tag; did you mean "path"?`),
+		Entry("bad SDK", "wifi: true", "sdk: andorid", `"andorid" is not a known sdk; it may be one of generic, browser`),
+		Entry("bad duration", "61s", "61x", `mine.yaml:8:14: "61x" is not a time span; write it like 61s, 1m30s or 250ms`),
+		Entry("wrong type", "wifi: true", "wifi: maybe", "mine.yaml:5:43: true or false is wanted here, this is a text"),
+		Entry("bad number", `{msisdn: "447700900001"`, `{msisdn: "07700900001"`, `mine.yaml:5:21: "07700900001" is not a number in E.164 without plus`),
+		Entry("no such slot", "wifi: true", "data_sim: 2", "there is no slot 2; the device has 1 SIM(s)"),
+		Entry("two verbs", "- advance: 61s", "- advance: 61s\n    clear_faults: {}", "a step has one verb, this one has 2 [advance clear_faults]"),
+		Entry("no number", `{number: "447700900001"}`, "{device: alice}", "verify needs the number that the user types"),
+		Entry("twice", "tags: [path]", "tags: [path]\ntags: [path]", "mine.yaml:3:1: "),
+		Entry("no name", "scenario: mine", "scenario: My First", `this is "My First"`),
+		Entry("a fault that does nothing", "delay: 1s", "times: 1", "the fault does nothing"),
+		Entry("a fault nowhere", `host: "sna.*", `, "", "a fault needs the host"),
+		Entry("syntax", "cast:\n", "cast: [\n", "mine.yaml:"),
+		Entry("several documents", "cast:", "---\ncast:", "a scenario file holds one scenario, this one holds 2"),
+	)
+
+	DescribeTable("that is no scenario at all",
+		func(content, want string) {
+			_, err := scenarios.Parse("mine.yaml", []byte(content))
+			Expect(err).To(MatchError(ContainSubstring(want)))
+		},
+		Entry("empty", "", "this one holds 0"),
+		Entry("a list", "- a\n- b\n", "mine.yaml"),
+		Entry("a text", "hello", "mine.yaml"),
+		Entry("nothing in it", "scenario: x\n", "the cast needs at least one device"),
+		Entry("huge", strings.Repeat("#\n", 1<<20), "more than"),
+	)
+
+	It("reports all unknown words at once, in the order of the file", func() {
+		_, err := scenarios.Parse("f", []byte(strings.NewReplacer("tags:", "tgas:", "advance:", "advence:").Replace(good)))
+		var mistakes scenarios.Mistakes
+		Expect(errors.As(err, &mistakes)).To(BeTrue())
+		Expect(mistakes).To(HaveLen(2))
+		Expect(mistakes[0].Line).To(BeNumerically("<", mistakes[1].Line))
+	})
+
+	It("is loaded from disk", func(ctx context.Context) {
+		path := filepath.Join(GinkgoT().TempDir(), "mine.yaml")
+		Expect(os.WriteFile(path, []byte(good), 0o600)).To(Succeed())
+		s, err := scenarios.Load(path)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(play(ctx, s).Passed).To(BeTrue())
+		_, err = scenarios.Load(path + ".nothere")
+		Expect(err).To(MatchError(os.ErrNotExist))
+	})
+})
+
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	f.Add("a: &x [*x]")
+	f.Add("scenario: [1, {2: 3}]\ncast: {devices: {a: null}}\nscript: [null, {verify: null}]")
+	f.Add("expect: {check: {match: [true]}}\n? {a: b}\n: c")
+	f.Fuzz(func(t *testing.T, content string) {
+		s, err := scenarios.Parse("f", []byte(content))
+		if (s == nil) == (err == nil) {
+			t.Fatal("neither a scenario nor a mistake")
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "f:") {
+			t.Fatalf("a mistake without a place: %v", err)
+		}
+	})
+}
+
+func ExampleRun() {
+	s, err := scenarios.Named("mismatch")
+	if err != nil {
+		panic(err)
+	}
+	r, err := scenarios.Run(context.Background(), s, scenarios.Options{Seed: 1})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(r.Passed, r.Check.Status, *r.Check.Match)
+	// Output: true COMPLETED false
+}
