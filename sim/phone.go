@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
@@ -106,6 +107,12 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		o.routes.BaseURL = profile.BaseURL
 		profile = *o.routes
 	}
+	profile = profile.WithDefaults()
+	w.mu.Lock()
+	if !slices.Contains(w.profiles, profile) {
+		w.profiles = append(w.profiles, profile)
+	}
+	w.mu.Unlock()
 	p.app = device.NewApp(p.Phone, profile)
 	return p, nil
 }

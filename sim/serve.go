@@ -41,24 +41,28 @@ func (w *World) profile() device.Profile {
 	return p
 }
 
-// step sorts an exchange into the guide's steps: as the journal does, but knowing where the app finishes a check.
+// step sorts an exchange into the guide's steps: as the journal does, but knowing where the phones' apps start and finish
+// a check. What else an app asks its server belongs to no step.
 func (w *World) step(x *vnet.Exchange, parent *journal.Record) int {
 	step := journal.DefaultStep(x, parent)
 	if step != 2 && step != 6 {
 		return step
 	}
-	p := w.profile().WithDefaults()
 	u, err := url.Parse(x.URL)
 	if err != nil {
-		return step
+		return 0
 	}
-	switch {
-	case x.Method == p.FinishMethod && u.Path == p.FinishPath:
-		return 6
-	case x.Method == p.StartMethod && u.Path == p.StartPath:
-		return 2
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.profiles {
+		switch {
+		case x.Method == p.StartMethod && u.Path == p.StartPath:
+			return 2
+		case x.Method == p.FinishMethod && u.Path == p.FinishPath, x.Method == p.RedeemMethod && u.Path == p.RedeemPath:
+			return 6
+		}
 	}
-	return step
+	return 0
 }
 
 func hostOf(base string) string {

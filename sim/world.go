@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim/appserver"
@@ -51,6 +52,7 @@ type World struct {
 	phones    int
 	wifis     int
 	serving   serving
+	profiles  []device.Profile // how the phones' apps speak to it, each once
 }
 
 // operator is a mobile operator and its names on the network.

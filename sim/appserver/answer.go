@@ -18,10 +18,18 @@ func (p problem) Error() string { return p.code }
 var (
 	numberRequired  = problem{http.StatusBadRequest, "phone_number_required", "phone_number parameter is required"}
 	checkIDRequired = problem{http.StatusBadRequest, "check_id_required", "check_id parameter is required"}
+	codeRequired    = problem{http.StatusBadRequest, "code_required", "code parameter is required"}
+	countryRequired = problem{http.StatusBadRequest, "country_code_required", "country_code parameter is required"}
+	countryInvalid  = problem{http.StatusBadRequest, "country_code_invalid", "country_code is neither a country nor a dialling code"}
+	addressInvalid  = problem{http.StatusBadRequest, "ip_address_invalid", "ip_address is not an IP address"}
 	numberInvalid   = problem{http.StatusBadRequest, "phone_format_invalid", "phone_number is not a phone number"}
 	badBody         = problem{http.StatusBadRequest, "bad_request", "the request body cannot be read"}
 	bodyTooLarge    = problem{http.StatusRequestEntityTooLarge, "body_too_large", "the request body is too large"}
 	checkNotFound   = problem{http.StatusNotFound, "check_not_found", "there is no such check in this session"}
+	codeUsed        = problem{http.StatusConflict, "code_used", "this code was tried before: ask for the result"}
+	codeRefused     = problem{http.StatusUnprocessableEntity, "code_refused", "this code is not good for this check: start a new one"}
+	callbackRefused = problem{http.StatusBadRequest, "callback_refused", "this is not a callback of the platform's"}
+	notCovered      = problem{http.StatusNotFound, "not_covered", "there is no coverage: offer another way"}
 	unverifiable    = problem{http.StatusUnprocessableEntity, "not_verifiable", "this number cannot be verified this way: offer another one"}
 	tooMany         = problem{http.StatusTooManyRequests, "too_many_requests", "too many checks: try again later or another way"}
 	unavailable     = problem{http.StatusServiceUnavailable, "unavailable", "silent verification is not available: offer another way"}
@@ -48,6 +56,8 @@ func refusal(status int, body []byte) problem {
 		return p
 	}
 	switch status {
+	case http.StatusNotFound:
+		return checkNotFound
 	case http.StatusTooManyRequests:
 		return tooMany
 	case http.StatusConflict:

@@ -31,14 +31,7 @@ var _ = Describe("Server", func() {
 	var b *bench
 	var alice *jar
 	BeforeEach(func() {
-		b, alice = newBench(), &jar{}
-		DeferCleanup(func() {
-			b.server.Close()
-			Expect(b.sent.String()).NotTo(Or(
-				ContainSubstring("canary"), ContainSubstring("charge"), ContainSubstring("snapshot"), ContainSubstring("_links"),
-				ContainSubstring(base64.StdEncoding.EncodeToString([]byte("client:" + secret))[:12]),
-			), "nothing of the platform's reaches the device")
-		})
+		b, alice = guarded(), &jar{}
 	})
 
 	Describe("the flow", func() {

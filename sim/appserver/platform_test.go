@@ -2,16 +2,19 @@ package appserver_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
+	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/phonechecksim/phonechecksim/sim/appserver"
@@ -27,7 +30,7 @@ const (
 
 // call is one request as the platform got it.
 type call struct {
-	What string // "token", "create", "get"
+	What string // "token", "create", "get", "patch", "keys", "cover"
 	Auth string
 	Body string
 	URL  string
@@ -40,7 +43,8 @@ type platform struct {
 	scripts map[string][]func(*http.Request) (*http.Response, error)
 	checks  int
 	tokens  int
-	result  string // members of the answer to GET
+	result  string // members of the answer to GET and PATCH, and to the creation of a SIM check
+	jwks    string
 	gate    chan struct{}
 }
 
@@ -104,6 +108,12 @@ func (p *platform) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	what := "get"
 	switch {
+	case r.URL.Path == "/.well-known/jwks.json":
+		what = "keys"
+	case strings.HasPrefix(r.URL.Path, "/coverage/"):
+		what = "cover"
+	case r.Method == http.MethodPatch:
+		what = "patch"
 	case r.URL.Path == "/oauth2/v1/token":
 		what = "token"
 	case r.Method == http.MethodPost:
@@ -120,12 +130,25 @@ func (p *platform) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch what {
 	case "token":
 		p.tokens++
-		good = reply(200, fmt.Sprintf(`{"access_token":"t0ken-canary-%d","expires_in":3600,"token_type":"bearer","scope":"phone_check"}`, p.tokens))
+		form, _ := url.ParseQuery(string(body))
+		name := "t0ken-canary"
+		if form.Get("scope") == "coverage" {
+			name = "for-coverage" // the one that may get out
+		}
+		good = reply(200, fmt.Sprintf(`{"access_token":"%s-%d","expires_in":3600,"token_type":"bearer","scope":%q}`, name, p.tokens, form.Get("scope")))
+	case "keys":
+		good = reply(200, p.jwks)
+	case "cover":
+		good = reply(404, "canary")
 	case "create":
 		p.checks++
 		id := fmt.Sprintf("check-%d", p.checks)
+		if strings.HasPrefix(r.URL.Path, "/sim_check/") {
+			good = reply(201, fmt.Sprintf(`{"check_id":%q,%s,"charge_amount":1,"charge_currency":"API","snapshot_balance":100}`, id, p.result))
+			break
+		}
 		good = reply(201, fmt.Sprintf(`{"check_id":%q,"status":"ACCEPTED","charge_amount":1,"charge_currency":"API","ttl":60,"snapshot_balance":100,
-			"_links":{"check_url":{"href":"%s/phone_check/v0.1/checks/%s/redirect?a=1&b=2"}},"new_member":{"x":[1]}}`, id, api, id))
+			"_links":{"check_url":{"href":"%s/%s/redirect?a=1&b=2"}},"new_member":{"x":[1]}}`, id, api+r.URL.Path, id))
 	default:
 		id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		good = reply(200, fmt.Sprintf(`{"check_id":%q,%s,"charge_amount":1,"charge_currency":"API"}`, id, p.result))
@@ -151,11 +174,28 @@ type bench struct {
 	sent   bytes.Buffer // every byte towards the device
 }
 
-func newBench() *bench {
+func newBench(change ...func(*appserver.Config)) *bench {
 	b := &bench{platform: &platform{result: `"status":"COMPLETED","match":true`}, clk: clock.NewManual(begin)}
-	b.server = appserver.New(appserver.Config{
+	c := appserver.Config{
 		APIBase: api + "/", ClientID: "client", ClientSecret: secret,
 		Client: &http.Client{Transport: b.platform}, Clock: b.clk, Rand: rand.NewChaCha8([32]byte{1}),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	b.server = appserver.New(c)
+	return b
+}
+
+// guarded is a bench of which, when the spec ends, every byte towards the device is searched for what must stay here.
+func guarded(change ...func(*appserver.Config)) *bench {
+	b := newBench(change...)
+	DeferCleanup(func() {
+		b.server.Close()
+		Expect(b.sent.String()).NotTo(Or(
+			ContainSubstring("canary"), ContainSubstring("charge"), ContainSubstring("snapshot"), ContainSubstring("_links"),
+			ContainSubstring(base64.StdEncoding.EncodeToString([]byte("client:" + secret))[:12]),
+		), "nothing of the platform's reaches the device")
 	})
 	return b
 }
@@ -203,6 +243,22 @@ func (b *bench) start(j *jar, number string) got {
 	body, err := json.Marshal(map[string]string{"phone_number": number})
 	Expect(err).NotTo(HaveOccurred())
 	return b.do(j, "POST", "/phone-check", "application/json", string(body))
+}
+
+// me returns the number that the device has proved, or "".
+func (b *bench) me(j *jar) any {
+	g := b.do(j, "GET", "/me", "", "")
+	if g.Body["verified"] != true {
+		return ""
+	}
+	return g.Body["phone_number"]
+}
+
+// begin starts a check at a route and returns its id.
+func (b *bench) begin(j *jar, route, number string) string {
+	g := b.do(j, "POST", route, "", "phone_number="+number)
+	Expect(g).To(HaveField("Status", 200))
+	return g.Body["check_id"].(string)
 }
 
 func (b *bench) ask(j *jar, id string) got {

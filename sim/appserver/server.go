@@ -1,10 +1,23 @@
-// Package appserver is an application server that integrates PhoneCheck v0.1 the way it should be done: the steps 2 to 4
-// and 6 to 8 of the guide.
+// Package appserver is an application server that integrates PhoneCheck, SubscriberCheck and SIMCheck the way it should be
+// done: the steps 2 to 4 and 6 to 8 of the guide.
 //
 // It is meant to be read by people who write their own. What it takes care of, and what is easily forgotten: one cached
 // token for all, renewed early and once; numbers in E.164; a deadline on every call; a check that belongs to the session
 // that started it; a match only from a COMPLETED check; answers of its own, so that nothing of the platform's reaches the
-// device but check_id, check_url and the result.
+// device but check_id, check_url and the result, and a token that is good for coverage and nothing else.
+//
+// In v0.2 the result is had for a code, which only the device gets that opened the check URL. The code is redeemed in the
+// session that started the check and nowhere else, and once; no other way of asking brings the result. That is the whole
+// point of v0.2: who gets somebody else's phone to open a check URL has the session but no code.
+//
+// Callbacks are believed when they are signed by the platform over what came in, lately. They then save a call, no more: a
+// session is verified when it asks. A callback about a check that no session here has is taken and ignored, because sending
+// it again would not help. One that says a v0.2 check is COMPLETED is taken and ignored as well: the platform sends it
+// because the code was redeemed, and whoever did that has the result.
+//
+// A session is verified by a SubscriberCheck when the number matches and the SIM was not changed lately; the device is
+// told both. A SIMCheck verifies nobody: there is no device in it. As it tells something about any number to whoever asks,
+// a server with users would ask for numbers only that they have proved.
 package appserver
 
 import (
@@ -25,7 +38,13 @@ type Config struct {
 	APIBase      string // the platform, without a path; "https://eu.api.idlayr.com" when empty
 	ClientID     string
 	ClientSecret string
-	Scopes       []string // "phone_check" when empty
+
+	// Scopes are those of the one access token for all products. When empty, each product has a token of its own with its
+	// own scope, "phone_check" and so on. The coverage token that devices get has the scope "coverage" in any case.
+	Scopes []string
+	// RedirectURL is where the platform sends the browser at the end of a v0.2 check, such as this server's
+	// /v0.2/phone-check/exchange-code; without it the device gets the code as JSON. No client has a say in it.
+	RedirectURL string
 
 	// Client makes the calls to the platform; one of the standard library's with no options when nil. Redirects are never
 	// followed: the platform's API has none, and a check URL is not for servers to open.
@@ -40,16 +59,26 @@ type Config struct {
 
 // Server is the application server. It is an http.Handler, safe for concurrent use.
 //
-//	POST /phone-check   {"phone_number"}  → {"check_id","check_url"}     also /check, /v0.1/phone-check
-//	GET  /phone-check?check_id=           → {"match","check_id",...}     also /check_status, /v0.1/phone-check
-//	GET  /me                              → {"verified","phone_number"}
-//	POST /traces                          → OK
+//	POST /phone-check   {"phone_number"}             → {"check_id","check_url"}   also /check
+//	GET  /phone-check?check_id=                      → {"match","check_id","status",...}   also /check_status
+//	     /v0.1/phone-check and /v0.2/phone-check, /subscriber-check, /v0.1/subscriber-check and /v0.2/subscriber-check: the same
+//	     v0.2 {...}/exchange-code {"check_id","code"}   as GET and POST → {"match","check_id","status",...}
+//	POST /callback, {...}/callback                   the platform's → OK
+//	POST /sim-check     {"phone_number"}             → {"no_sim_change","status",...}   also /v0.1/sim-check
+//	GET  /coverage-access-token                      → {"token","url"}
+//	GET  /country?country_code=                      → what is covered there
+//	GET  /device?ip_address=                         → the network of that address, or of the caller's; also id_address
+//	GET  /me                                         → {"verified","phone_number"}
+//	POST /traces                                     → OK   also under /v0.1 and /v0.2
+//
+// SubscriberCheck adds "no_sim_change", "no_sim_change_period" and "sim_change_within" to the result.
 type Server struct {
 	c        Config
 	api      *http.Client
-	tokens   *tokens
+	tokens   map[string]*tokens // by product and for "coverage"; several may be one
+	keys     *shared[keys]
 	sessions *sessions
-	routes   map[string]map[string]http.HandlerFunc
+	routes   map[string]methods
 	life     context.Context
 	die      context.CancelFunc
 
@@ -62,9 +91,6 @@ func New(c Config) *Server {
 		c.APIBase = "https://eu.api.idlayr.com"
 	}
 	c.APIBase = strings.TrimRight(c.APIBase, "/")
-	if len(c.Scopes) == 0 {
-		c.Scopes = []string{"phone_check"}
-	}
 	if c.Client == nil {
 		c.Client = &http.Client{}
 	}
@@ -88,18 +114,9 @@ func New(c Config) *Server {
 
 	s := &Server{c: c, api: &api, sessions: newSessions(c.Clock)}
 	s.life, s.die = context.WithCancel(context.Background())
-	s.tokens = newTokens(s)
-
-	start := map[string]http.HandlerFunc{http.MethodPost: s.start}
-	both := map[string]http.HandlerFunc{http.MethodPost: s.start, http.MethodGet: s.result}
-	s.routes = map[string]map[string]http.HandlerFunc{
-		"/phone-check":      both,
-		"/v0.1/phone-check": both,
-		"/check":            start,
-		"/check_status":     {http.MethodGet: s.result},
-		"/me":               {http.MethodGet: s.me},
-		"/traces":           {http.MethodPost: s.traces},
-	}
+	s.tokens = s.allTokens()
+	s.keys = s.newKeys()
+	s.routes = s.routed()
 	return s
 }
 
@@ -107,7 +124,10 @@ func New(c Config) *Server {
 // server then answers that it is unavailable.
 func (s *Server) Close() {
 	s.die()
-	s.tokens.wait()
+	for _, t := range s.tokens {
+		t.wait()
+	}
+	s.keys.wait()
 }
 
 // ServeHTTP implements http.Handler.

@@ -3,8 +3,9 @@ package appserver
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
-	"sync"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -18,101 +19,73 @@ const (
 	defaultLifetime = time.Hour   // of a token that does not say
 )
 
-// tokens keeps the one access token that all requests share. Whoever needs a new one first starts a fetch; everybody
-// else who comes meanwhile waits for the same fetch. The lock is never held during a call.
-type tokens struct {
-	s     *Server
-	oauth clientcredentials.Config
-	calls sync.WaitGroup
+// tokens are an access token that all requests share.
+type tokens = shared[string]
 
-	mu      sync.Mutex
-	token   string
-	renewAt time.Time
-	fetch   *fetch // under way, or nil
-	closed  bool
+// coverage is the scope of the tokens that devices get.
+const coverage = "coverage"
+
+// allTokens returns what to call each API with.
+func (s *Server) allTokens() map[string]*tokens {
+	all := map[string]*tokens{coverage: s.newTokens(true, coverage)}
+	var one *tokens
+	if len(s.c.Scopes) > 0 {
+		one = s.newTokens(false, s.c.Scopes...)
+	}
+	names := []string{simCheck.name}
+	for _, p := range products {
+		names = append(names, p.name)
+	}
+	for _, name := range names {
+		switch {
+		case one != nil:
+			all[name] = one
+		case all[name] == nil:
+			all[name] = s.newTokens(false, name)
+		}
+	}
+	return all
 }
 
-// fetch is one call to the token endpoint; token and err are set when done is closed.
-type fetch struct {
-	done  chan struct{}
-	token string
-	err   error
-}
-
-func newTokens(s *Server) *tokens {
-	return &tokens{s: s, oauth: clientcredentials.Config{
+// newTokens returns those of some scopes. One that is for handing on must be good for nothing else: then a token that the
+// platform says has other scopes is none.
+func (s *Server) newTokens(handedOn bool, scopes ...string) *tokens {
+	oauth := clientcredentials.Config{
 		ClientID:     s.c.ClientID,
 		ClientSecret: s.c.ClientSecret,
 		TokenURL:     s.c.APIBase + "/oauth2/v1/token",
-		Scopes:       s.c.Scopes,
+		Scopes:       scopes,
 		AuthStyle:    oauth2.AuthStyleInHeader,
-	}}
-}
-
-// get returns the shared token, fetching it when there is none or it is about to end. A token that the platform has
-// refused is named as stale and not returned again.
-func (t *tokens) get(ctx context.Context, stale string) (string, error) {
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return "", unavailable
 	}
-	if stale != "" && t.token == stale {
-		t.token = ""
-	}
-	if t.token != "" && t.s.c.Clock.Now().Before(t.renewAt) {
-		defer t.mu.Unlock()
-		return t.token, nil
-	}
-	f := t.fetch
-	if f == nil {
-		f = &fetch{done: make(chan struct{})}
-		t.fetch = f
-		t.calls.Add(1)
-		// The fetch serves others too, so it must outlive the request that happened to come first.
-		go t.run(context.WithoutCancel(ctx), f)
-	}
-	t.mu.Unlock()
-
-	select {
-	case <-f.done:
-		return f.token, f.err
-	case <-ctx.Done():
-		return "", ended(ctx)
-	}
-}
-
-func (t *tokens) run(ctx context.Context, f *fetch) {
-	defer t.calls.Done()
-	defer close(f.done)
-	asked := t.s.c.Clock.Now()
-	ctx, cancel := clock.WithTimeout(ctx, t.s.c.Clock, t.s.c.CallTimeout)
-	defer cancel()
-	defer context.AfterFunc(t.s.life, cancel)()
-
-	got, err := t.oauth.Token(context.WithValue(ctx, oauth2.HTTPClient, t.s.api))
-	if err != nil {
-		f.err = t.s.tokenProblem(ctx, err)
-	} else {
-		f.token = got.AccessToken
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.fetch = nil
-	if err == nil {
+	return &tokens{clk: s.c.Clock, fetch: func(ctx context.Context) (string, time.Duration, error) {
+		ctx, cancel := clock.WithTimeout(ctx, s.c.Clock, s.c.CallTimeout)
+		defer cancel()
+		defer context.AfterFunc(s.life, cancel)()
+		got, err := oauth.Token(context.WithValue(ctx, oauth2.HTTPClient, s.api))
+		if err != nil {
+			return "", 0, s.tokenProblem(ctx, err)
+		}
+		if handedOn && !within(got, scopes) {
+			s.c.Log.Warn("the platform gave a token of more scopes than were asked for")
+			return "", 0, unavailable
+		}
 		// The library counts on the machine's clock; ours may stand elsewhere. The lifetime began when the platform made
 		// the token, which is after it was asked.
 		life := lifetime(got)
-		t.token, t.renewAt = f.token, asked.Add(life-min(earlyRenewal, life/2))
-	}
+		return got.AccessToken, life - min(earlyRenewal, life/2), nil
+	}}
 }
 
-// wait forbids further fetches and returns when none is under way.
-func (t *tokens) wait() {
-	t.mu.Lock()
-	t.closed = true
-	t.mu.Unlock()
-	t.calls.Wait()
+// within reports whether a token has no scopes but those. One that does not say has what was asked for (RFC 6749,
+// section 5.1).
+func within(token *oauth2.Token, scopes []string) bool {
+	granted, _ := token.Extra("scope").(string)
+	for _, scope := range strings.Fields(granted) {
+		if !slices.Contains(scopes, scope) {
+			return false
+		}
+	}
+	return true
 }
 
 // lifetime returns for how long the token said it is good.

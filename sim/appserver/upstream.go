@@ -21,7 +21,7 @@ type limited struct {
 	after string // the value of Retry-After, or empty
 }
 
-// check is what the server needs to know of a PhoneCheck resource. Members that it does not know are no error.
+// check is what the server needs to know of a check. Members that it does not know are no error.
 type check struct {
 	CheckID   string          `json:"check_id"`
 	Status    string          `json:"status"`
@@ -32,15 +32,19 @@ type check struct {
 			Href string `json:"href"`
 		} `json:"check_url"`
 	} `json:"_links"`
+
+	NoSIMChange       json.RawMessage `json:"no_sim_change"`
+	NoSIMChangePeriod json.RawMessage `json:"no_sim_change_period"`
+	SIMChangeWithin   json.RawMessage `json:"sim_change_within"`
 }
 
 // create makes a check for a number in E.164 without plus: step 3.
-func (s *Server) create(ctx context.Context, number string) (check, error) {
-	body, err := json.Marshal(map[string]string{"phone_number": number})
-	if err != nil {
-		return check{}, err
+func (s *Server) create(ctx context.Context, p *product, number string) (check, error) {
+	order := map[string]string{"phone_number": number}
+	if p.coded && s.c.RedirectURL != "" {
+		order["redirect_url"] = s.c.RedirectURL
 	}
-	c, err := s.call(ctx, http.MethodPost, "/phone_check/v0.1/checks", body)
+	c, err := s.order(ctx, p, order)
 	if err != nil {
 		return check{}, err
 	}
@@ -52,73 +56,120 @@ func (s *Server) create(ctx context.Context, number string) (check, error) {
 	return c, nil
 }
 
-// get reads a check, which makes the platform ask the operator: step 7.
-func (s *Server) get(ctx context.Context, id string) (check, error) {
-	c, err := s.call(ctx, http.MethodGet, "/phone_check/v0.1/checks/"+url.PathEscape(id), nil)
-	if err == nil && c.CheckID != id {
-		s.c.Log.Warn("the platform answered with another check")
-		return check{}, unavailable
+// order posts a new check.
+func (s *Server) order(ctx context.Context, p *product, order map[string]string) (c check, err error) {
+	body, err := json.Marshal(order)
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	return c, s.call(ctx, request{s.tokens[p.name], http.MethodPost, p.checks(), jsonMedia, body}, &c)
 }
 
-// call makes one call, and repeats it once with a new token when the platform refuses the token. A repeat cannot make
-// a second check: what was refused has made none.
-func (s *Server) call(ctx context.Context, method, path string, body []byte) (check, error) {
-	token, err := s.tokens.get(ctx, "")
+// get reads a check, which in v0.1 makes the platform ask the operator: step 7.
+func (s *Server) get(ctx context.Context, p *product, id string) (check, error) {
+	return s.named(ctx, id, request{tokens: s.tokens[p.name], method: http.MethodGet, path: p.checks() + "/" + url.PathEscape(id)})
+}
+
+// redeem gives the platform the code that the device came back with, which in v0.2 makes it ask the operator: step 7 there.
+func (s *Server) redeem(ctx context.Context, p *product, id, code string) (check, error) {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value string `json:"value"`
+	}
+	patch, err := json.Marshal([]operation{{"add", "/code", code}})
 	if err != nil {
 		return check{}, err
 	}
-	c, status, err := s.once(ctx, method, path, body, token)
-	if status == http.StatusUnauthorized {
-		if token, err = s.tokens.get(ctx, token); err != nil {
-			return check{}, err
-		}
-		c, _, err = s.once(ctx, method, path, body, token)
-	}
-	return c, err
+	return s.named(ctx, id, request{s.tokens[p.name], http.MethodPatch, p.checks() + "/" + url.PathEscape(id), patchMedia, patch})
 }
 
-func (s *Server) once(ctx context.Context, method, path string, body []byte, token string) (c check, status int, err error) {
+// named makes a call that is answered with the check of that id.
+func (s *Server) named(ctx context.Context, id string, q request) (c check, err error) {
+	if err := s.call(ctx, q, &c); err != nil {
+		return check{}, err
+	}
+	if c.CheckID != id {
+		s.c.Log.Warn("the platform answered with another check")
+		return check{}, unavailable
+	}
+	return c, nil
+}
+
+const (
+	jsonMedia  = "application/json"
+	patchMedia = "application/json-patch+json"
+)
+
+// request is one for the platform. Its body and media are empty when it has none.
+type request struct {
+	tokens       *tokens
+	method, path string
+	media        string
+	body         []byte
+}
+
+// call makes one call and decodes the answer into a struct. It repeats the call once with a new token when the platform
+// refuses the token. A repeat cannot make a second check: what was refused has made none.
+func (s *Server) call(ctx context.Context, q request, into any) error {
+	token, err := q.tokens.get(ctx, nil)
+	if err != nil {
+		return err
+	}
+	status, err := s.once(ctx, q, token, into)
+	if status == http.StatusUnauthorized {
+		refused := func(t string, _ time.Duration) bool { return t == token }
+		if token, err = q.tokens.get(ctx, refused); err != nil {
+			return err
+		}
+		_, err = s.once(ctx, q, token, into)
+	}
+	return err
+}
+
+// once makes one call, without a token if that is empty.
+func (s *Server) once(ctx context.Context, q request, token string, into any) (status int, err error) {
 	ctx, cancel := clock.WithTimeout(ctx, s.c.Clock, s.c.CallTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
 
 	var content io.Reader
-	if body != nil {
-		content = bytes.NewReader(body)
+	if q.body != nil {
+		content = bytes.NewReader(q.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.c.APIBase+path, content)
+	req, err := http.NewRequestWithContext(ctx, q.method, s.c.APIBase+q.path, content)
 	if err != nil {
-		return c, 0, unavailable
+		return 0, unavailable
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if q.body != nil {
+		req.Header.Set("Content-Type", q.media)
 	}
 	res, err := s.api.Do(req)
 	if err != nil {
-		return c, 0, s.broken(ctx, method)
+		return 0, s.broken(ctx, q.method)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return c, 0, s.broken(ctx, method)
+		return 0, s.broken(ctx, q.method)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		p := refusal(res.StatusCode, data)
-		s.c.Log.Warn("the platform refused", "method", method, "status", res.StatusCode, "code", p.code)
+		s.c.Log.Warn("the platform refused", "method", q.method, "status", res.StatusCode, "code", p.code)
 		if p == tooMany {
-			return c, res.StatusCode, limited{p, retryAfter(res.Header)}
+			return res.StatusCode, limited{p, retryAfter(res.Header)}
 		}
-		return c, res.StatusCode, p
+		return res.StatusCode, p
 	}
-	if json.Unmarshal(data, &c) != nil {
-		s.c.Log.Warn("the platform's answer cannot be read", "method", method, "status", res.StatusCode)
-		return check{}, res.StatusCode, unavailable
+	if json.Unmarshal(data, into) != nil {
+		s.c.Log.Warn("the platform's answer cannot be read", "method", q.method, "status", res.StatusCode)
+		return res.StatusCode, unavailable
 	}
-	return c, res.StatusCode, nil
+	return res.StatusCode, nil
 }
 
 // broken translates a call that got no answer.

@@ -43,6 +43,8 @@ func DefaultStep(x *vnet.Exchange, parent *Record) int {
 			return 3
 		case within == 6:
 			return 7
+		case parent != nil: // in answer to something that is no step of the guide
+			return 0
 		case x.Method == http.MethodPost:
 			return 3
 		default:
