@@ -73,6 +73,55 @@ var _ = Describe("app", func() {
 		Expect(last).To(Equal(http.Header{"Accept": {"application/json"}, "User-Agent": {"phonechecksim-device/1.0"}}))
 	})
 
+	Describe("with a server that takes codes", func() {
+		BeforeEach(func() {
+			app = device.NewApp(phone, device.Routes(backend, "subscriber-check", "v0.2"))
+			srv.start = func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/exchange-code") {
+					answer(200, "application/json", `{"match":true,"no_sim_change":false}`)(w, r)
+					return
+				}
+				started(w, r)
+			}
+		})
+
+		It("redeems the code that the chain ended with", func() {
+			cell.hosts[mno] = answer(200, "application/hal+json", `{"check_id":"c1","code":"94dae426fb"}`)
+			out := app.Verify(ctx, aliceNumber)
+			Expect(out.Matched()).To(BeTrue())
+			Expect(out.NoSIMChange).To(HaveValue(BeFalse()))
+			Expect(srv.asked).To(Equal([]string{`POST /v0.2/subscriber-check {"phone_number":"447700900001"}`,
+				`POST /v0.2/subscriber-check/exchange-code {"check_id":"c1","code":"94dae426fb"}`}))
+		})
+
+		It("asks for the result when the chain ended without one", func() {
+			cell.hosts[mno] = answer(200, "application/hal+json", `{"check_id":"c1","error":"mno_redirect_unsupported"}`)
+			Expect(app.Verify(ctx, aliceNumber).Matched()).To(BeTrue())
+			Expect(srv.asked[1]).To(Equal(`GET /v0.2/subscriber-check?check_id=c1`))
+		})
+
+		It("has no code route in v0.1", func() {
+			Expect(device.Routes(backend, "phone-check", "v0.1").RedeemPath).To(BeEmpty())
+		})
+	})
+
+	It("asks for coverage over mobile data, with the token that its server has for it", func() {
+		srv.finish = answer(200, "application/json", `{"token":"t1","url":"`+platform+`/coverage/v0.1/device_ip"}`)
+		cell.hosts[platform] = answer(200, "application/hal+json", `{"network_id":"23410"}`)
+		phone.SetWiFi(true)
+		res, err := app.Coverage(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(res.HTTPStatus).To(Equal(200))
+		Expect(string(res.ResponseBody)).To(Equal(`{"network_id":"23410"}`))
+		Expect(web.urls()).To(Equal([]string{backend + "/coverage-access-token"}))
+		Expect(cell.urls()).To(Equal([]string{platform + "/coverage/v0.1/device_ip"}))
+		Expect(cell.requests()[0].Header).To(HaveKeyWithValue("Authorization", []string{"Bearer t1"}))
+
+		srv.finish = answer(200, "application/json", `{"token":""}`)
+		_, err = app.Coverage(ctx)
+		Expect(err).To(MatchError(ContainSubstring("no token and url")))
+	})
+
 	It("takes WiFi for its own calls and mobile data for the check URL", func() {
 		phone.SetWiFi(true)
 		Expect(app.Verify(ctx, aliceNumber).Matched()).To(BeTrue())

@@ -126,6 +126,42 @@ var _ = Describe("A world", func() {
 		Expect(c.ErrorCode).To(Equal("mno_user_not_found"))
 	})
 
+	It("verifies with every product and version that has an app's part", func(ctx context.Context) {
+		for _, product := range []string{"phone-check", "subscriber-check"} {
+			for _, version := range []string{"v0.1", "v0.2"} {
+				alice := w.Phone(number, sim.API(product, version))
+				Expect(alice.Verify(ctx, number)).To(HaveMatched(), product+version)
+				Expect(alice.Verify(ctx, "447700900002")).To(HaveMismatched(), product+version)
+			}
+		}
+		Expect(w).To(HaveExchange("7 Server -> IDlayr PATCH https://eu.api.idlayr.com/subscriber_check/v0.2/checks/* 200 over wired"))
+	})
+
+	It("knows when a SIM was changed", func(ctx context.Context) {
+		alice := w.Phone(number, sim.API("subscriber-check", "v0.1"))
+		Expect(w.ChangeSIM(number, w.Now().Add(-time.Hour))).To(Succeed())
+		out := alice.Verify(ctx, number)
+		Expect(out.Matched()).To(BeTrue())
+		Expect(out.NoSIMChange).To(HaveValue(BeFalse()))
+		Expect(w.ChangeSIM("447700900999", w.Now())).To(MatchError(ContainSubstring("447700900999")))
+	})
+
+	It("calls the server back, again and again until it is heard", func(ctx context.Context) {
+		w := sim.RunT(GinkgoT(), sim.WithCallbacks())
+		alice := w.Phone(number)
+		w.Fault(vnet.Fault{Host: "app.example", Path: "/phone-check/callback", Status: 500, Times: 2})
+		started, err := alice.SubmitNumber(ctx, number)
+		Expect(err).NotTo(HaveOccurred())
+		alice.OpenCheckURL(ctx, started.CheckURL)
+		w.Advance(5 * time.Second)
+		Expect(w).NotTo(HaveExchange("* IDlayr -> Server POST */callback 200 *"))
+		w.Advance(30 * time.Second)
+		Expect(w).To(HaveExchange("* IDlayr -> Server POST */callback 200 *"))
+		answer, err := alice.RequestResult(ctx, started.CheckID)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(answer.Match).To(HaveValue(BeTrue()))
+	})
+
 	It("takes the user's own backend", func(ctx context.Context) {
 		w.Serve("backend.test", backend{w}, device.Profile{StartPath: "/start", FinishPath: "/finish", MatchField: "ok"})
 		out := w.Phone(number).Verify(ctx, number)
