@@ -164,7 +164,8 @@ type Network struct {
 	// ResultURL is where the match result is fetched from, followed by a slash
 	// and the session (guide, step 7).
 	ResultURL string
-	// SubscriberURL is where a subscriber is looked up without a device session.
+	// SubscriberURL is where a subscriber is looked up without a device session
+	// (SIMCheck), followed by a slash and the number.
 	SubscriberURL string
 	// PlatformID and PlatformSecret are the platform's credential at the
 	// operator's back channel.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
@@ -275,4 +276,37 @@ func TestLivesAtOnce(t *testing.T) {
 			t.Fatalf("%d codes had an effect, %d ends, %d charges", len(effects), ends[id], charges[id])
 		}
 	}
+}
+
+// TestCodesAtOnce redeems a code while the operator is asked for another one's
+// session, of which it knows nothing: that answer is not this one's.
+func TestCodesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI("phone_check/v0.2")
+		id := a.create(forAlice)
+		code := func() (session, code string) {
+			session, back := hop(a.open(id, onO2))
+			return session, object(a.send("GET", back, onO2, "", ""))["code"].(string)
+		}
+		unseen, first := code()
+		_, second := code()
+		leave := make(chan struct{})
+		a.operator.answer = func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, unseen) {
+				<-leave
+				return says(404, `{"error":"session_not_found"}`)(r)
+			}
+			return subscriber(alice)(r)
+		}
+		var one, other int
+		go func() { one = a.patch(id, first).Code }()
+		synctest.Wait()
+		go func() { other = a.patch(id, second).Code }()
+		synctest.Wait()
+		close(leave)
+		synctest.Wait()
+		if one != 404 || other != 200 {
+			t.Errorf("%d and %d", one, other)
+		}
+	})
 }
