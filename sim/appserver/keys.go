@@ -31,7 +31,7 @@ func (s *Server) newKeys() *shared[keys] {
 		all := keys{}
 		for _, raw := range set.Keys {
 			var k jose.JSONWebKey
-			if k.UnmarshalJSON(raw) != nil || k.KeyID == "" || k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != "RS256" {
+			if k.UnmarshalJSON(raw) != nil || k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != "RS256" {
 				continue // for somebody else
 			}
 			if public, ok := k.Key.(*rsa.PublicKey); ok {

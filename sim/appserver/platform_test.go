@@ -158,6 +158,7 @@ func (p *platform) RoundTrip(r *http.Request) (*http.Response, error) {
 		select {
 		case <-gate:
 		case <-r.Context().Done():
+			return nil, r.Context().Err()
 		}
 	}
 	if script != nil {

@@ -139,6 +139,12 @@ var _ = Describe("Products", func() {
 			Entry(nil, "POST", "application/json", "", `{"code":"`+strings.Repeat("c", 17<<10)+`"}`, 413, "body_too_large"),
 		)
 
+		It("is the only one with codes", func() {
+			for _, m := range []made{phone1, subscriber1, {route: "/v0.1/phone-check"}, {route: "/v0.1/subscriber-check"}} {
+				Expect(redeem(alice, m.route, "check-1", "c")).To(refused(404, "not_found"))
+			}
+		})
+
 		It("names the parameters that are missing", func() {
 			Expect(b.do(alice, "GET", phone2.route+"/exchange-code?check_id=x", "", "").Body).To(HaveKeyWithValue("error_message", "code parameter is required"))
 		})

@@ -2,7 +2,7 @@
 // done: the steps 2 to 4 and 6 to 8 of the guide.
 //
 // It is meant to be read by people who write their own. What it takes care of, and what is easily forgotten: one cached
-// token for all, renewed early and once; numbers in E.164; a deadline on every call; a check that belongs to the session
+// token for each product, with its scope alone, renewed early and once; numbers in E.164; a deadline on every call; a check that belongs to the session
 // that started it; a match only from a COMPLETED check; answers of its own, so that nothing of the platform's reaches the
 // device but check_id, check_url and the result, and a token that is good for coverage and nothing else.
 //

@@ -73,16 +73,10 @@ func (s *sessions) find(id string) *session {
 func (s *sessions) drop(e *list.Element) {
 	dropped := e.Value.(*session)
 	for _, a := range dropped.checks {
-		s.forget(a)
+		delete(s.made, a.id)
 	}
 	delete(s.byID, dropped.id)
 	s.used.Remove(e)
-}
-
-func (s *sessions) forget(a *attempt) {
-	if s.made[a.id] == a {
-		delete(s.made, a.id)
-	}
 }
 
 // add binds a new check to the session of that id, which is made if it is not there.
@@ -98,7 +92,7 @@ func (s *sessions) add(id string, a *attempt) {
 		}
 	}
 	if len(owner.checks) == maxPerOwner {
-		s.forget(owner.checks[0])
+		delete(s.made, owner.checks[0].id)
 		copy(owner.checks, owner.checks[1:])
 		owner.checks = owner.checks[:maxPerOwner-1]
 	}
