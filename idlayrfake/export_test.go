@@ -52,3 +52,12 @@ func (p *Platform) Limited() int {
 	defer p.mu.Unlock()
 	return len(p.limits.addresses)
 }
+
+// Routes are the routes by name, each with method and path.
+func Routes() map[string]string {
+	all := map[string]string{}
+	for _, r := range routes() {
+		all[r.name] = r.method + " " + r.path
+	}
+	return all
+}

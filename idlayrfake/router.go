@@ -64,6 +64,7 @@ func routes() []route {
 		route{"coverage.countries", http.MethodGet, "/coverage/v0.1/countries/{code}", nil, (*Platform).getCountry},
 		route{"coverage.public", http.MethodGet, "/public/coverage/v0.1/device_ip", nil, (*Platform).getPublicReach},
 		route{"keys", http.MethodGet, "/.well-known/jwks.json", nil, (*Platform).getKeys},
+		route{"openapi", http.MethodGet, "/openapi.yaml", nil, (*Platform).getDescription},
 	)
 }
 

@@ -164,6 +164,15 @@ func newWorld(change ...func(*idlayrfake.Config)) *world {
 	return w
 }
 
+// ServeHTTP lets the recorder see the answer.
+func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if recorder == nil {
+		w.Platform.ServeHTTP(rw, r)
+		return
+	}
+	recorder.Handler(rw, r, w.Platform.ServeHTTP)
+}
+
 func network(id, prefix string, change func(*idlayrfake.Network)) idlayrfake.Network {
 	n := idlayrfake.Network{
 		NetworkID: id, Country: "GB", DialingCode: "44",

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/phonechecksim/phonechecksim/internal/apitest"
 	"github.com/phonechecksim/phonechecksim/scenarios"
 )
 
@@ -51,6 +52,16 @@ var _ = Describe("The catalog", func() {
 			})
 		})
 	}
+
+	It("is answered by the platform as the descriptions of its API say", func(ctx context.Context) {
+		recorder, err := apitest.NewRecorder()
+		Expect(err).NotTo(HaveOccurred())
+		for _, s := range scenarios.Catalog() {
+			recorder.Records(play(ctx, s).Records)
+		}
+		Expect(recorder.Wrong()).To(BeEmpty())
+		Expect(recorder.Answers()).To(BeNumerically(">", 15))
+	})
 
 	It("has the headline scenarios", func() {
 		for _, name := range scenarios.Headline {

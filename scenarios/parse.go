@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
@@ -19,7 +20,11 @@ import (
 )
 
 // maxFile is the largest scenario file that is read, in bytes.
-const maxFile = 1 << 20
+const maxFile = 64 << 10
+
+// maxDepth is how deep lists and mappings may stand in each other on one line. The YAML library takes time that grows with
+// the square of it.
+const maxDepth = 16
 
 // Load reads a scenario from a file. What is wrong in it comes back as [Mistakes].
 func Load(path string) (*Scenario, error) {
@@ -47,6 +52,9 @@ func (f *file) parse(content []byte) *Scenario {
 		f.at(nil, "the file has more than %d bytes", maxFile)
 		return nil
 	}
+	if f.plain(content); len(f.found) > 0 {
+		return nil
+	}
 	tree, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		f.syntax(err)
@@ -67,6 +75,33 @@ func (f *file) parse(content []byte) *Scenario {
 	}
 	f.check(s)
 	return s
+}
+
+// plain refuses the parts of YAML that a scenario does without: they make files hard to read, let small ones stand for
+// huge ones, and crash the library where they stand in odd places.
+func (f *file) plain(content []byte) {
+	open, dashes, line := 0, 0, 0
+	for _, t := range lexer.Tokenize(string(content)) {
+		if t.Position.Line != line {
+			dashes, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType, token.TagType, token.DirectiveType, token.MappingKeyType:
+			f.at(t, "a scenario is written in plain YAML, without anchors, aliases, tags and ? keys; put it in quotes if it is text")
+		case token.SequenceStartType, token.MappingStartType:
+			open++
+		case token.SequenceEndType, token.MappingEndType:
+			open--
+		case token.SequenceEntryType:
+			dashes++
+		}
+		if open > maxDepth || dashes > maxDepth {
+			f.at(t, "lists and mappings stand too deep in each other")
+		}
+		if len(f.found) > 0 {
+			return
+		}
+	}
 }
 
 func countBodies(tree *ast.File) (n int) {

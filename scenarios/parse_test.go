@@ -53,6 +53,10 @@ var _ = Describe("A scenario file", func() {
 		},
 		Entry("unknown key", "wifi: true", "wfi: true", `mine.yaml:5:37: alice has no "wfi"; did you mean "wifi"?`, "    5 | "),
 		Entry("unknown key at the top", "tags:", "tag:", `mine.yaml:2:1: a scenario has no "tag"; did you mean "tags"?`),
+		Entry("an alias", "tags:", "story: *a\ntags:", `mine.yaml:2:8: a scenario is written in plain YAML`),
+		Entry("a tag", "tags:", "story: !x y\ntags:", `mine.yaml:2:8: a scenario is written in plain YAML`),
+		Entry("deep nesting", "tags:", "story: "+strings.Repeat("[", 9999)+"\ntags:", `mine.yaml:2:24: lists and mappings stand too deep`),
+		Entry("too much of it", "tags:", strings.Repeat("#\n", 40000)+"tags:", `mine.yaml: the file has more than 65536 bytes`),
 		Entry("unknown verb", "- verify:", "- verfy:", `mine.yaml:7:5: script has no "verfy"; did you mean "verify"?`),
 		Entry("unknown device", `verify: {number`, `verify: {device: alcie, number`, `mine.yaml:7:22: the cast has no device "alcie"; did you mean "alice"?`),
 		Entry("bad status", "COMPLETED", "COMPLETE", `mine.yaml:12:19: "COMPLETE" is not a known status; did you mean "COMPLETED"?`),
@@ -106,6 +110,8 @@ var _ = Describe("A scenario file", func() {
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	f.Add("a: &x [*x]")
+	f.Add("scenario: A\nscript: !0000000 00")
+	f.Add(strings.Repeat("- ", 99) + strings.Repeat("[", 99))
 	f.Add("scenario: [1, {2: 3}]\ncast: {devices: {a: null}}\nscript: [null, {verify: null}]")
 	f.Add("expect: {check: {match: [true]}}\n? {a: b}\n: c")
 	f.Fuzz(func(t *testing.T, content string) {

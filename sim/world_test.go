@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/phonechecksim/phonechecksim/device"
+	"github.com/phonechecksim/phonechecksim/internal/apitest"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
 	"github.com/phonechecksim/phonechecksim/sim/clock"
@@ -26,7 +27,10 @@ import (
 
 var _ = Describe("A world", func() {
 	var w *sim.World
-	BeforeEach(func() { w = sim.RunT(GinkgoT(), sim.WithLatency()) })
+	BeforeEach(func() {
+		w = sim.RunT(GinkgoT(), sim.WithLatency())
+		answersAsDescribed(w)
+	})
 
 	It("goes through the eight steps and nothing else", func(ctx context.Context) {
 		Expect(w.Phone(number).Verify(ctx, number)).To(HaveMatched())
@@ -148,6 +152,7 @@ var _ = Describe("A world", func() {
 
 	It("calls the server back, again and again until it is heard", func(ctx context.Context) {
 		w := sim.RunT(GinkgoT(), sim.WithCallbacks())
+		answersAsDescribed(w)
 		alice := w.Phone(number)
 		w.Fault(vnet.Fault{Host: "app.example", Path: "/phone-check/callback", Status: 500, Times: 2})
 		started, err := alice.SubmitNumber(ctx, number)
@@ -337,6 +342,16 @@ func (f *fakeTB) Logf(s string, a ...any)   { f.log = append(f.log, "log: "+fmt.
 func (f *fakeTB) Fatalf(s string, a ...any) { panic(fmt.Sprintf(s, a...)) }
 func (f *fakeTB) Errorf(s string, args ...any) {
 	f.failed, f.log = true, append(f.log, "error: "+fmt.Sprintf(s, args...))
+}
+
+// answersAsDescribed holds, at the end of a spec, what the platform answered and sent against the descriptions of its API.
+func answersAsDescribed(w *sim.World) {
+	DeferCleanup(func() {
+		recorder, err := apitest.NewRecorder()
+		Expect(err).NotTo(HaveOccurred())
+		recorder.Records(w.Journal().Records())
+		Expect(recorder.Wrong()).To(BeEmpty())
+	})
 }
 
 var _ = Describe("RunT", func() {

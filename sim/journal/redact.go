@@ -9,7 +9,7 @@ import (
 
 // Redact shortens every secret in s to its first four characters and "…". It finds them by their names, in URLs, in form
 // and JSON bodies (also cut off ones), in header lines and in plain text: credentials of Authorization, access_token,
-// id_token, refresh_token, client_secret, cookies' values and one-time codes. What else it is given stays as it is.
+// id_token, refresh_token, client_secret, cookies' values, one-time codes and the state that leads to one. What else it is given stays as it is.
 //
 // With maskNumbers a phone number keeps its country code and its last two digits only: "44********01".
 func Redact(s string, maskNumbers bool) string {
@@ -49,14 +49,14 @@ func RedactHeader(h http.Header, maskNumbers bool) http.Header {
 const secretNames = `access_token|id_token|refresh_token|client_secret`
 
 var (
-	suspicious = regexp.MustCompile(`(?i)authorization|bearer|basic|cookie|\bcode\b|` + secretNames)
+	suspicious = regexp.MustCompile(`(?i)authorization|bearer|basic|cookie|\bcode\b|\bstate=|` + secretNames)
 
 	// Each expression has the secret as its group "secret"; the rest of a match is kept.
 	authorization = regexp.MustCompile(`(?im)\b(?:proxy-)?authorization"?\s*[:=]\s*"?(?:[a-z]+ +)?(?P<secret>[^\s"]+[^\r\n"]*)`)
 	// The scheme's capital letter tells it from "the cellular bearer of alice".
 	scheme = regexp.MustCompile(`\b(?:Bearer|BEARER|Basic|BASIC) +(?P<secret>[A-Za-z0-9+/=._~…-]+)`)
 	member = regexp.MustCompile(`(?i)"(?:` + secretNames + `|code)\\*"\s*:\s*\\*"(?P<secret>(?:[^"\\]|\\.)*)`)
-	pair   = regexp.MustCompile(`(?i)(?:\b(?:` + secretNames + `)\s*[=:]\s*|\bcode=)(?P<secret>[^\s"&;,#]+)`)
+	pair   = regexp.MustCompile(`(?i)(?:\b(?:` + secretNames + `)\s*[=:]\s*|\b(?:code|state)=)(?P<secret>[^\s"&;,#]+)`)
 	// The one-time code inside a JSON patch.
 	patchCode         = regexp.MustCompile(`"path"\s*:\s*"/code"\s*,\s*"value"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)*)`)
 	patchCodeReversed = regexp.MustCompile(`"value"\s*:\s*"(?P<secret>(?:[^"\\]|\\.)*)"[^{}]*"path"\s*:\s*"/code"`)
