@@ -177,6 +177,14 @@ func (p *Phone) Cellular() (Bearer, error) {
 	return p.cellularLocked()
 }
 
+// WiFi returns the bearer of the WiFi network in reach, whether or not WiFi is on. The error wraps ErrNoRoute.
+func (p *Phone) WiFi() (Bearer, error) {
+	if p.wifi == nil {
+		return nil, p.noRoute("no WiFi network is in reach")
+	}
+	return p.wifi, nil
+}
+
 func (p *Phone) cellularLocked() (Bearer, error) {
 	sim, ok := p.dataSIMLocked()
 	switch {

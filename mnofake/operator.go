@@ -85,7 +85,8 @@ type Operator struct {
 	cfg        Config
 	credential [2][sha256.Size]byte // of the back channel: id and secret
 
-	mu          sync.RWMutex // guards the three below
+	mu          sync.RWMutex // guards the four below
+	returns     []string     // Config.ReturnHosts, and those that came later; replaced whole
 	subscribers map[string]Subscriber
 	pools       []*pool
 	attached    map[netip.Addr]string // source address of a data session -> MSISDN
@@ -122,6 +123,7 @@ func New(cfg Config) *Operator {
 			o.pools = append(o.pools, newPool(p))
 		}
 	}
+	o.returns = cfg.ReturnHosts
 	o.credential = hashed(cfg.PlatformID, cfg.PlatformSecret)
 	return o
 }
@@ -132,8 +134,23 @@ func (o *Operator) Config() Config {
 	cfg.PlatformSecret = ""
 	cfg.Aliases = slices.Clone(cfg.Aliases)
 	cfg.Prefixes = slices.Clone(cfg.Prefixes)
-	cfg.ReturnHosts = slices.Clone(cfg.ReturnHosts)
+	cfg.ReturnHosts = slices.Clone(o.returnHosts())
 	return cfg
+}
+
+// AllowReturn adds to Config.ReturnHosts.
+func (o *Operator) AllowReturn(host string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !slices.Contains(o.returns, host) {
+		o.returns = append(slices.Clone(o.returns), host)
+	}
+}
+
+func (o *Operator) returnHosts() []string {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.returns
 }
 
 // ServeHTTP answers the redirect endpoint (GET /start) and the back channel (GET /sna/v1/results/{session} and

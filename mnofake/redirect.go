@@ -88,7 +88,7 @@ func (o *Operator) returnURL(raw string) string {
 		return ""
 	}
 	host := strings.ToLower(u.Hostname())
-	for _, allowed := range o.cfg.ReturnHosts {
+	for _, allowed := range o.returnHosts() {
 		allowed = strings.ToLower(strings.TrimPrefix(allowed, "."))
 		if allowed != "" && plainHost(host) && (host == allowed || strings.HasSuffix(host, "."+allowed)) {
 			u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "+")

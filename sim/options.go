@@ -6,6 +6,7 @@ import (
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim/clock"
+	"github.com/phonechecksim/phonechecksim/sim/frontdoor"
 )
 
 // Option changes how a world is made.
@@ -20,6 +21,7 @@ type options struct {
 	callbacks bool
 	operators []mnofake.Config
 	platform  func(*idlayrfake.Config)
+	outside   *frontdoor.Outside
 }
 
 // latency is how long an answer takes on each kind of path.

@@ -114,6 +114,9 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	}
 	w.mu.Unlock()
 	p.app = device.NewApp(p.Phone, profile)
+	w.mu.Lock()
+	w.all = append(w.all, p)
+	w.mu.Unlock()
 	return p, nil
 }
 

@@ -53,6 +53,11 @@ type World struct {
 	wifis     int
 	serving   serving
 	profiles  []device.Profile // how the phones' apps speak to it, each once
+	all       []*Phone
+	aliases   int             // names of the platform beside its own
+	fixedLine *vnet.Interface // of real clients that come without access proxy; nil until there is one
+	doors     []*FrontDoor
+	reality   *http.Transport // nil: nothing outside is reached
 }
 
 // operator is a mobile operator and its names on the network.
@@ -86,7 +91,11 @@ func New(opts ...Option) (*World, error) {
 func (w *World) build() error {
 	w.serving = serving{host: hostOf(ServerBase)}
 	w.journal = journal.New(journal.Config{Step: w.step})
-	w.net = vnet.New(vnet.Config{Clock: w.clk, Tap: w.journal, Seed: w.opts.seed})
+	network := vnet.Config{Clock: w.clk, Tap: w.journal, Seed: w.opts.seed}
+	if w.opts.outside != nil {
+		network.Outside, w.reality = w.opts.outside.Hosts()
+	}
+	w.net = vnet.New(network)
 
 	for _, cfg := range append(defaultOperators(), w.opts.operators...) {
 		if err := w.addOperator(cfg); err != nil {
@@ -150,12 +159,23 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // Close ends all that the world has running. It returns an error when something was left open that its user should
 // have closed, such as a response's body. Closing twice is harmless.
 func (w *World) Close() error {
-	return errors.Join(w.net.Close(), w.shut())
+	w.mu.Lock()
+	doors := w.doors
+	w.doors = nil
+	w.mu.Unlock()
+	var errs []error
+	for _, f := range doors {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(append(errs, w.net.Close(), w.shut())...)
 }
 
 func (w *World) shut() error {
 	w.server.Close()
 	w.platform.Close()
+	if w.reality != nil {
+		w.reality.CloseIdleConnections()
+	}
 	return nil
 }
 

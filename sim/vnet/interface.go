@@ -62,7 +62,7 @@ func (i *Interface) newTransport() *http.Transport {
 	return &http.Transport{
 		DialContext: i.DialContext,
 		// A secure connection is modelled, not encrypted: the transport takes it as one whose handshake is done.
-		DialTLSContext:     i.DialContext,
+		DialTLSContext:     i.dialTLS,
 		DisableCompression: true, // what a client of ours asks for is what stands in the journal
 		MaxIdleConns:       64,
 	}
@@ -133,7 +133,17 @@ func (i *Interface) CloseIdleConnections() { i.transport.CloseIdleConnections() 
 // DialContext opens a connection to host:port. Port 443 is secure: what passes is plain text all the same, and the
 // other end takes it as read by nobody on the way.
 func (i *Interface) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := i.dial(ctx, address)
+	_, port, _ := net.SplitHostPort(address)
+	return i.open(ctx, network, address, port == "443")
+}
+
+// dialTLS opens a connection that is secure on whatever port.
+func (i *Interface) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	return i.open(ctx, network, address, true)
+}
+
+func (i *Interface) open(ctx context.Context, network, address string, secure bool) (net.Conn, error) {
+	c, err := i.dial(ctx, address, secure)
 	if err != nil {
 		i.report(ctx, address, err)
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: named(address), Err: err}
@@ -141,7 +151,7 @@ func (i *Interface) DialContext(ctx context.Context, network, address string) (n
 	return c, nil
 }
 
-func (i *Interface) dial(ctx context.Context, address string) (*conn, error) {
+func (i *Interface) dial(ctx context.Context, address string, secure bool) (*conn, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -165,7 +175,7 @@ func (i *Interface) dial(ctx context.Context, address string) (*conn, error) {
 	if host.down.Load() {
 		return nil, syscall.ECONNREFUSED
 	}
-	l := &link{iface: i, host: host, secure: port == "443", pooled: ctx.Value(requestKey{}) != nil}
+	l := &link{iface: i, host: host, secure: secure, pooled: ctx.Value(requestKey{}) != nil}
 	l.up.init(i.n)
 	l.down.init(i.n)
 	l.front = &front{&i.n.faults, host}

@@ -36,6 +36,10 @@ type Config struct {
 	Tap       Tap         // sees every exchange; nil: nobody does
 	Seed      uint64      // decides the probabilities of faults
 	BodyLimit int         // bytes kept of each body; 0: DefaultBodyLimit
+
+	// Outside answers for addresses ("127.0.0.1:3000") that are no host of the network: it returns who owns what is there
+	// and a handler, or nil when there is nothing. Nil: there is nothing outside.
+	Outside func(address string) (owner string, h http.Handler)
 }
 
 // Network is a virtual internet. Use [New]; the methods are safe for concurrent use.
@@ -43,6 +47,7 @@ type Network struct {
 	clk       clock.Clock
 	tap       Tap
 	bodyLimit int
+	outside   func(address string) (owner string, h http.Handler)
 	server    http.Server
 	accept    chan *conn
 	closing   chan struct{}
@@ -63,7 +68,7 @@ type Network struct {
 // New returns a network without hosts.
 func New(cfg Config) *Network {
 	n := &Network{
-		clk: cfg.Clock, tap: cfg.Tap, bodyLimit: cfg.BodyLimit,
+		clk: cfg.Clock, tap: cfg.Tap, bodyLimit: cfg.BodyLimit, outside: cfg.Outside,
 		accept: make(chan *conn), closing: make(chan struct{}),
 		hosts: map[string]*Host{}, active: map[*Exchange]struct{}{},
 	}
@@ -154,9 +159,9 @@ func (n *Network) exists(name string) bool {
 	return false
 }
 
-// Owner returns who owns the named host, and whether there is such a host.
+// Owner returns who owns the named host, and whether there is such a host on the network. Hosts outside do not count.
 func (n *Network) Owner(name string) (owner string, ok bool) {
-	h := n.lookup(name)
+	h := n.inside(canonical(name))
 	if h == nil {
 		return "", false
 	}
@@ -166,6 +171,17 @@ func (n *Network) Owner(name string) (owner string, ok bool) {
 // lookup finds the host that answers at host:port or host.
 func (n *Network) lookup(address string) *Host {
 	address = canonical(address)
+	if h := n.inside(address); h != nil || n.outside == nil {
+		return h
+	}
+	owner, handler := n.outside(address)
+	if handler == nil {
+		return nil
+	}
+	return &Host{Name: address, Owner: owner, n: n, handler: handler, addr: netip.AddrFrom4([4]byte{192, 0, 2, 255})}
+}
+
+func (n *Network) inside(address string) *Host {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if h := n.hosts[address]; h != nil {

@@ -1,0 +1,90 @@
+package frontdoor
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"time"
+
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
+)
+
+// Outside is what requests inside may reach on the real network, such as a backend that is called back on this machine.
+type Outside struct {
+	// Named are addresses ("127.0.0.1:3000") that are always reached.
+	Named []string
+	// Loopback lets every port of this machine be reached.
+	Loopback bool
+	// Everything lets any host be reached.
+	Everything bool
+	// Never says which addresses are not, in spite of the above: those of the simulator's own sockets.
+	Never func(address string) bool
+	// Owner is whose hosts these are, for the journal.
+	Owner string
+}
+
+// connectPatience bounds the dial to a real host, in real time.
+const connectPatience = 5 * time.Second
+
+// Hosts is for [vnet.Config]: it answers for the addresses that may be reached. Close the idle connections of the
+// returned transport when done.
+func (o Outside) Hosts() (outside func(address string) (owner string, h http.Handler), transport *http.Transport) {
+	transport = &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: connectPatience}).DialContext,
+		DisableCompression:    true,
+		MaxIdleConnsPerHost:   8,
+		IdleConnTimeout:       idlePatience,
+		ExpectContinueTimeout: time.Second,
+	}
+	return func(address string) (string, http.Handler) {
+		if !o.reaches(address) {
+			return "", nil
+		}
+		return o.Owner, toReality(address, transport)
+	}, transport
+}
+
+func (o Outside) reaches(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || o.Never != nil && o.Never(address) {
+		return false
+	}
+	for _, named := range o.Named {
+		if strings.EqualFold(named, address) {
+			return true
+		}
+	}
+	return o.Everything || o.Loopback && isLoopback(host)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// toReality passes a request on to a real host. One that cannot be reached, or breaks off, does so for the caller inside.
+func toReality(address string, transport *http.Transport) http.Handler {
+	return &httputil.ReverseProxy{
+		Transport:  transport,
+		BufferPool: buffers,
+		ErrorLog:   quiet,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host = "http", address
+			if p.In.TLS != nil {
+				p.Out.URL.Scheme = "https"
+			}
+			p.Out.Host = p.In.Host
+			for _, name := range forwarded {
+				if v, ok := p.In.Header[name]; ok {
+					p.Out.Header[name] = v
+				}
+			}
+		},
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
+			vnet.Note(r.Context(), fmt.Sprintf("the real %s: %v", address, err))
+			panic(http.ErrAbortHandler)
+		},
+	}
+}
