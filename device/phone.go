@@ -62,6 +62,7 @@ type Phone struct {
 	clock Clock
 	sdk   SDK
 	wifi  Bearer
+	vpn   Bearer
 	sims  []SIM
 
 	randMu sync.Mutex // io.Readers are not safe for concurrent use by themselves
@@ -71,6 +72,7 @@ type Phone struct {
 	wifiOn     bool
 	mobileData bool
 	airplane   bool
+	vpnOn      bool
 	dataSIM    int
 	extra      []extraHeader // replaced whole, so that a reader may keep it
 }
@@ -83,6 +85,9 @@ func WithSIM(sim SIM) Option { return func(p *Phone) { p.sims = append(p.sims, s
 
 // WithWiFi puts the phone in reach of a WiFi network. WiFi is off until SetWiFi turns it on.
 func WithWiFi(b Bearer) Option { return func(p *Phone) { p.wifi = b } }
+
+// WithVPN gives the phone a VPN. It is off until SetVPN turns it on.
+func WithVPN(b Bearer) Option { return func(p *Phone) { p.vpn = b } }
 
 // WithClock sets the phone's clock. Without one time stands still for the phone: no deadline of its own runs out and no
 // cookie expires; the caller's context alone ends a request.
@@ -127,6 +132,10 @@ func (p *Phone) SetWiFi(on bool) { p.set(func() { p.wifiOn = on }) }
 // SetMobileData turns mobile data on or off for all SIMs.
 func (p *Phone) SetMobileData(on bool) { p.set(func() { p.mobileData = on }) }
 
+// SetVPN turns the VPN on or off. On, it carries whatever the phone sends, also what is forced onto mobile data, and all of
+// it comes out at the VPN's end; the phone still needs a way to get there.
+func (p *Phone) SetVPN(on bool) { p.set(func() { p.vpnOn = on }) }
+
 // SetAirplaneMode turns the radios off or on. On also switches WiFi off, which may be switched on again on its own; off
 // leaves WiFi as it is.
 func (p *Phone) SetAirplaneMode(on bool) {
@@ -165,9 +174,17 @@ func (p *Phone) DefaultRoute() (Bearer, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.wifiOn && p.wifi != nil {
-		return p.wifi, nil
+		return p.tunnelled(p.wifi), nil
 	}
 	return p.cellularLocked()
+}
+
+// tunnelled is the way that a request over b takes in the end.
+func (p *Phone) tunnelled(b Bearer) Bearer {
+	if p.vpnOn && p.vpn != nil {
+		return p.vpn
+	}
+	return b
 }
 
 // Cellular returns the bearer of the data SIM, whether or not WiFi is on. The error wraps ErrNoRoute.
@@ -182,7 +199,9 @@ func (p *Phone) WiFi() (Bearer, error) {
 	if p.wifi == nil {
 		return nil, p.noRoute("no WiFi network is in reach")
 	}
-	return p.wifi, nil
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.tunnelled(p.wifi), nil
 }
 
 func (p *Phone) cellularLocked() (Bearer, error) {
@@ -197,7 +216,7 @@ func (p *Phone) cellularLocked() (Bearer, error) {
 	case sim.Bearer == nil:
 		return nil, p.noRoute("the data SIM has no data session")
 	}
-	return sim.Bearer, nil
+	return p.tunnelled(sim.Bearer), nil
 }
 
 func (p *Phone) noRoute(why string) error {

@@ -91,6 +91,14 @@ func snapshot(r *record) Check {
 	return c
 }
 
+// Knows says whether the platform has given out the access token. It may have expired since.
+func (p *Platform) Knows(accessToken string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, known := p.tokens.byValue[accessToken]
+	return known
+}
+
 // Reset forgets every check and the callbacks still to be made, and restores the
 // balance. Access tokens stay valid until they expire: a server that holds one
 // need not know of the reset.

@@ -38,43 +38,53 @@ func Load(path string) (*Scenario, error) {
 // Parse reads a scenario. What is wrong in it comes back as [Mistakes], which name the file as given.
 func Parse(name string, content []byte) (*Scenario, error) {
 	f := &file{name: name, lines: strings.Split(string(content), "\n")}
-	s := f.parse(content)
-	if len(f.found) > 0 {
-		slices.SortStableFunc(f.found, func(a, b Mistake) int { return a.Line - b.Line })
-		return nil, f.found
+	s := new(Scenario)
+	if f.read(content, s, reflect.TypeFor[Scenario](), "a scenario") {
+		f.check(s)
+	}
+	if err := f.mistakes(); err != nil {
+		return nil, err
 	}
 	s.file = f
 	return s, nil
 }
 
-func (f *file) parse(content []byte) *Scenario {
-	if len(content) > maxFile {
-		f.at(nil, "the file has more than %d bytes", maxFile)
+// mistakes returns those found, in their order; nil when there are none.
+func (f *file) mistakes() error {
+	if len(f.found) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(f.found, func(a, b Mistake) int { return a.Line - b.Line })
+	return f.found
+}
+
+// read decodes the file and reports whether that went well.
+func (f *file) read(content []byte, into any, t reflect.Type, what string) bool {
+	if len(content) > maxFile {
+		f.at(nil, "the file has more than %d bytes", maxFile)
+		return false
+	}
 	if f.plain(content); len(f.found) > 0 {
-		return nil
+		return false
 	}
 	tree, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		f.syntax(err)
-		return nil
+		return false
 	}
 	f.tree = tree
 	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
-		f.at(nil, "a scenario file holds one scenario, this one holds %d", countBodies(tree))
-		return nil
+		f.at(nil, "a %s file holds one %[1]s, this one holds %d", strings.TrimPrefix(what, "a "), countBodies(tree))
+		return false
 	}
-	if f.keys(tree.Docs[0].Body, reflect.TypeFor[Scenario](), "a scenario"); len(f.found) > 0 {
-		return nil
+	if f.keys(tree.Docs[0].Body, t, what); len(f.found) > 0 {
+		return false
 	}
-	s := new(Scenario)
-	if err := yaml.NodeToValue(tree.Docs[0].Body, s, yaml.Strict()); err != nil {
+	if err := yaml.NodeToValue(tree.Docs[0].Body, into, yaml.Strict()); err != nil {
 		f.syntax(err)
-		return nil
+		return false
 	}
-	f.check(s)
-	return s
+	return true
 }
 
 // plain refuses the parts of YAML that a scenario does without: they make files hard to read, let small ones stand for
@@ -219,7 +229,6 @@ func hint(written string, valid []string) string {
 // The words that a scenario may use where any text would parse.
 var (
 	sources    = []string{"documented", "code", "inferred"}
-	sdks       = []string{device.Generic{}.String(), device.Browser{}.String()}
 	statuses   = []string{absent, "ACCEPTED", "PENDING", "COMPLETED", "EXPIRED", "ERROR"}
 	apis       = []string{"phone-check v0.1", "phone-check v0.2", "subscriber-check v0.1", "subscriber-check v0.2"}
 	presence   = []string{present, absent}
@@ -247,12 +256,7 @@ func (f *file) check(s *Scenario) {
 	for i, tag := range s.Tags {
 		f.word(fmt.Sprintf("$.tags[%d]", i), string(tag), tags)
 	}
-	if len(s.Cast.Devices) == 0 {
-		f.at(f.token("$.cast"), "the cast needs at least one device: devices: {alice: {msisdn: \"447700900001\"}}")
-	}
-	for name, d := range s.Cast.Devices {
-		f.checkDevice("$.cast.devices."+name, d)
-	}
+	f.checkCast("$.cast", s.Cast)
 	if len(s.Script) == 0 {
 		f.at(f.token("$.script"), "the script is empty: begin with verify: {number: \"447700900001\"}")
 	}
@@ -260,6 +264,15 @@ func (f *file) check(s *Scenario) {
 		f.checkStep(fmt.Sprintf("$.script[%d]", i), s, &s.Script[i])
 	}
 	f.checkExpect("$.expect", s.Expect)
+}
+
+func (f *file) checkCast(path string, c Cast) {
+	if len(c.Devices) == 0 {
+		f.at(f.token(path), "the cast needs at least one device: devices: {alice: {msisdn: \"447700900001\"}}")
+	}
+	for _, name := range c.names() {
+		f.checkDevice(path+".devices."+name, c.Devices[name])
+	}
 }
 
 // word reports a text that is set and not one of the valid ones.
@@ -295,7 +308,7 @@ func (f *file) checkDevice(path string, d Device) {
 	if d.Forge != "" {
 		f.number(path+".forge", d.Forge)
 	}
-	f.word(path+".sdk", d.SDK, sdks)
+	f.word(path+".sdk", d.SDK, sdkNames())
 	f.word(path+".api", d.API, apis)
 }
 
@@ -348,13 +361,13 @@ func (f *file) actor(path string, s *Scenario, name string) {
 	case name != "":
 		f.device(path+".device", s, name)
 	case len(s.Cast.Devices) > 1:
-		f.at(f.token(path), "say which device: there are %s", strings.Join(s.devices(), ", "))
+		f.at(f.token(path), "say which device: there are %s", strings.Join(s.Cast.names(), ", "))
 	}
 }
 
 func (f *file) device(path string, s *Scenario, name string) {
 	if _, ok := s.Cast.Devices[name]; !ok {
-		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.devices()))
+		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.Cast.names()))
 	}
 }
 
@@ -367,14 +380,4 @@ func (f *file) checkExpect(path string, e Expect) {
 	f.word(path+".check.status", e.Check.Status, statuses)
 	f.word(path+".check.match", string(e.Check.Match), verdicts)
 	f.word(path+".check.error_code", e.Check.ErrorCode, errorCodes)
-}
-
-// devices returns the names of the cast in order.
-func (s *Scenario) devices() []string {
-	var names []string
-	for name := range s.Cast.Devices {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

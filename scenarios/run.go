@@ -12,7 +12,6 @@ import (
 
 	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
-	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
 	"github.com/phonechecksim/phonechecksim/sim/journal"
 	"github.com/phonechecksim/phonechecksim/sim/vnet"
@@ -80,13 +79,7 @@ func (f Failure) String() string {
 // Run plays a scenario in a world of its own. An expectation that does not hold is in the result; an error means that
 // the scenario could not be played.
 func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
-	opts := []sim.Option{sim.WithSeed(o.Seed), sim.WithStart(Start), sim.WithLatency()}
-	if s.Cast.Callbacks {
-		opts = append(opts, sim.WithCallbacks())
-	}
-	if s.Cast.TTL > 0 {
-		opts = append(opts, sim.WithTTL(time.Duration(s.Cast.TTL)))
-	}
+	opts := append(s.Cast.Options(), sim.WithSeed(o.Seed), sim.WithStart(Start), sim.WithLatency())
 	w, err := sim.New(opts...)
 	if err != nil {
 		return nil, err
@@ -126,45 +119,10 @@ type actor struct {
 
 // cast makes the devices, in the order of their names: addresses are given out in that order.
 func (r *run) cast() error {
-	for _, name := range r.s.devices() {
-		d := r.s.Cast.Devices[name]
-		opts := []sim.PhoneOption{sim.Named(name)}
-		if d.Operator != "" {
-			opts = append(opts, sim.On(d.Operator))
-		}
-		if d.SecondSIM != nil {
-			opts = append(opts, sim.SecondSIM(d.SecondSIM.MSISDN, d.SecondSIM.Operator))
-		}
-		if d.WiFi {
-			opts = append(opts, sim.OnWiFi())
-		}
-		if d.SDK == (device.Browser{}).String() {
-			opts = append(opts, sim.With(device.WithSDK(device.Browser{})))
-		}
-		if product, version, ok := strings.Cut(d.API, " "); ok {
-			opts = append(opts, sim.API(product, version))
-		}
-		phone, err := r.w.AddPhone(d.MSISDN, opts...)
+	for _, name := range r.s.Cast.names() {
+		phone, err := r.s.Cast.Devices[name].AddTo(r.w, name)
 		if err != nil {
 			return err
-		}
-		if d.SIMChange > 0 {
-			if err := r.w.ChangeSIM(d.MSISDN, Start.Add(-time.Duration(d.SIMChange))); err != nil {
-				return err
-			}
-		}
-		for header, value := range d.Headers {
-			phone.SetRequestHeader(header, value)
-		}
-		if d.Forge != "" {
-			for _, header := range mnofake.SubscriberHeaders() {
-				phone.SetRequestHeader(header, d.Forge)
-			}
-		}
-		if d.DataSIM > 0 {
-			if err := phone.SetDataSIM(d.DataSIM - 1); err != nil {
-				return err
-			}
 		}
 		r.actors[name] = &actor{phone: phone, known: DeviceResult{Name: name}}
 	}
@@ -174,7 +132,7 @@ func (r *run) cast() error {
 // actor returns the named device, or the only one there is, as the one who acts now.
 func (r *run) actor(name string) *actor {
 	if name == "" {
-		name = r.s.devices()[0]
+		name = r.s.Cast.names()[0]
 	}
 	r.last = r.actors[name]
 	return r.last
@@ -222,7 +180,7 @@ func (r *run) step(ctx context.Context, step *Step) {
 }
 
 func (r *run) set(v *Set) {
-	a := r.actors[r.s.devices()[0]]
+	a := r.actors[r.s.Cast.names()[0]]
 	if v.Device != "" {
 		a = r.actors[v.Device]
 	}

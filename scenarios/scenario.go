@@ -34,33 +34,6 @@ type Scenario struct {
 // Tag sorts scenarios.
 type Tag string
 
-// Cast is who takes part, beside the operators that every world has.
-type Cast struct {
-	TTL       Duration          `yaml:"ttl"`       // how long a check lives; the guide's 60 s when left out
-	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
-	Devices   map[string]Device `yaml:"devices"`
-}
-
-// Device is a virtual phone.
-type Device struct {
-	MSISDN    string            `yaml:"msisdn"`     // the number of its SIM, E.164 without plus
-	Operator  string            `yaml:"operator"`   // the SIM's network id (MCC-MNC); the one that has the number when left out
-	SecondSIM *SIM              `yaml:"second_sim"` // in slot 2
-	DataSIM   int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
-	WiFi      bool              `yaml:"wifi"`
-	SDK       string            `yaml:"sdk"`         // generic or browser
-	API       string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
-	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
-	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
-	Forge     string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
-}
-
-// SIM is a card in a phone.
-type SIM struct {
-	MSISDN   string `yaml:"msisdn"`
-	Operator string `yaml:"operator"`
-}
-
 // Step is one line of a script: one verb, and what is expected right after it.
 type Step struct {
 	Verify        *Verify       `yaml:"verify"`         // all eight steps of the guide

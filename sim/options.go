@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
@@ -22,6 +23,7 @@ type options struct {
 	operators []mnofake.Config
 	platform  func(*idlayrfake.Config)
 	outside   *frontdoor.Outside
+	project   *idlayrfake.Project
 }
 
 // latency is how long an answer takes on each kind of path.
@@ -59,6 +61,30 @@ func WithOperator(cfg mnofake.Config) Option {
 // WithCallbacks makes the platform tell the application server what became of checks, at the routes of the reference
 // server.
 func WithCallbacks() Option { return func(o *options) { o.callbacks = true } }
+
+// WithProject replaces the world's project: the credentials of its backends, and what is configured for it. What is left
+// empty stays as it is by default.
+func WithProject(p idlayrfake.Project) Option { return func(o *options) { o.project = &p } }
+
+// ownProject is the project of the world.
+func (o *options) ownProject() idlayrfake.Project {
+	var p idlayrfake.Project
+	if o.project != nil {
+		p = *o.project
+	}
+	p.ProjectID = cmp.Or(p.ProjectID, "c69bc0e6-a429-11ea-bb37-0242ac130003")
+	p.Name = cmp.Or(p.Name, "phonechecksim")
+	p.ClientID = cmp.Or(p.ClientID, "sim-client")
+	p.ClientSecret = cmp.Or(p.ClientSecret, "sim-secret-of-the-default-project")
+	if len(p.Scopes) == 0 {
+		p.Scopes = []string{"phone_check", "sim_check", "subscriber_check", "coverage", "mo_check", "oidc", "authenticator"}
+	}
+	if o.callbacks {
+		p.PhoneCheck.CallbackURL = cmp.Or(p.PhoneCheck.CallbackURL, ServerBase+"/phone-check/callback")
+		p.SubscriberCheck.CallbackURL = cmp.Or(p.SubscriberCheck.CallbackURL, ServerBase+"/subscriber-check/callback")
+	}
+	return p
+}
 
 // WithPlatform changes the platform's configuration before the world is built.
 func WithPlatform(change func(*idlayrfake.Config)) Option {

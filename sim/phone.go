@@ -92,6 +92,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
 		device.WithWiFi(w.wifi(owner)),
+		device.WithVPN(w.vpn(owner)),
 	}
 	for _, card := range o.sims {
 		s, err := w.insert(card, owner)
@@ -164,6 +165,17 @@ func (w *World) wifi(owner string) *vnet.Interface {
 	return w.net.Interface(vnet.InterfaceConfig{
 		Owner: owner, Name: "wifi", Kind: vnet.WiFi, Latency: w.opts.latency.wifi,
 		Addr: netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + (n-1)%254)}),
+	})
+}
+
+// vpn makes a VPN's exit: an address in a data centre.
+func (w *World) vpn(owner string) *vnet.Interface {
+	w.mu.Lock()
+	n := w.wifis
+	w.mu.Unlock()
+	return w.net.Interface(vnet.InterfaceConfig{
+		Owner: owner, Name: "vpn", Kind: vnet.VPN, Latency: w.opts.latency.wifi + w.opts.latency.wired,
+		Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(128 + n%127)}),
 	})
 }
 

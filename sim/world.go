@@ -102,15 +102,7 @@ func (w *World) build() error {
 			return err
 		}
 	}
-	w.project = idlayrfake.Project{
-		ProjectID: "c69bc0e6-a429-11ea-bb37-0242ac130003", Name: "phonechecksim",
-		ClientID: "sim-client", ClientSecret: "sim-secret-of-the-default-project",
-		Scopes: []string{"phone_check", "sim_check", "subscriber_check", "coverage", "mo_check", "oidc", "authenticator"},
-	}
-	if w.opts.callbacks {
-		w.project.PhoneCheck.CallbackURL = ServerBase + "/phone-check/callback"
-		w.project.SubscriberCheck.CallbackURL = ServerBase + "/subscriber-check/callback"
-	}
+	w.project = w.opts.ownProject()
 	cfg := idlayrfake.Config{
 		Projects:      []idlayrfake.Project{w.project},
 		Networks:      w.networks(),

@@ -24,6 +24,13 @@ func (r *Real) Now() time.Time {
 	return r.now()
 }
 
+// Offset returns by how much the clock is ahead of the machine's.
+func (r *Real) Offset() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.offset
+}
+
 func (r *Real) now() time.Time { return time.Now().Add(r.offset) }
 
 // AfterFunc implements [Clock]; f runs on a goroutine of its own, or on that of an Advance that reaches it.

@@ -41,6 +41,7 @@ type Journal struct {
 	seq     int
 	event   uint64
 	evicted int
+	changed chan struct{} // closed when an exchange ends or a note is made; nil when nobody waits
 }
 
 // entry is one place in the ring: an exchange, or a note on a lane.
@@ -112,6 +113,25 @@ func (j *Journal) Closed(x *vnet.Exchange) {
 	if e := j.byID[x.ID]; e != nil && e.x == x && e.closed == 0 {
 		j.event++
 		e.closed = j.event
+		j.tell()
+	}
+}
+
+// Changed returns a channel that is closed when the next exchange ends, a note stands by itself, or all is forgotten.
+func (j *Journal) Changed() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.changed == nil {
+		j.changed = make(chan struct{})
+	}
+	return j.changed
+}
+
+// tell wakes who waits for a change, with the lock held.
+func (j *Journal) tell() {
+	if j.changed != nil {
+		close(j.changed)
+		j.changed = nil
 	}
 }
 
@@ -126,6 +146,7 @@ func (j *Journal) Note(lane, text string, at time.Time, step int) {
 	e := &entry{from: lane, to: lane, step: step, text: text, at: at}
 	j.add(e)
 	e.closed = e.opened
+	j.tell()
 }
 
 // Records returns everything that is kept, oldest first, as it is at this moment.
@@ -161,6 +182,7 @@ func (j *Journal) Reset() {
 	j.ring, j.head = j.ring[:0], 0
 	clear(j.byID)
 	j.seq, j.event, j.evicted = 0, 0, 0
+	j.tell()
 }
 
 // parent returns the record of the exchange during which x was made.

@@ -18,6 +18,7 @@ const (
 	Cellular Kind = "cellular" // through a mobile operator's packet gateway
 	WiFi     Kind = "wifi"     // through fixed-line broadband
 	Wired    Kind = "wired"    // a server's own connection
+	VPN      Kind = "vpn"      // through a VPN, out at its exit
 )
 
 // Origin says where a request came from.

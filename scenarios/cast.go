@@ -1,0 +1,140 @@
+package scenarios
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/phonechecksim/phonechecksim/device"
+	"github.com/phonechecksim/phonechecksim/mnofake"
+	"github.com/phonechecksim/phonechecksim/sim"
+)
+
+// Cast is who takes part, beside the operators that every world has.
+type Cast struct {
+	TTL       Duration          `yaml:"ttl"`       // how long a check lives; the guide's 60 s when left out
+	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
+	Devices   map[string]Device `yaml:"devices"`
+}
+
+// Device is a virtual phone.
+type Device struct {
+	MSISDN    string            `yaml:"msisdn"`     // the number of its SIM, E.164 without plus
+	Operator  string            `yaml:"operator"`   // the SIM's network id (MCC-MNC); the one that has the number when left out
+	SecondSIM *SIM              `yaml:"second_sim"` // in slot 2
+	DataSIM   int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
+	WiFi      bool              `yaml:"wifi"`
+	SDK       string            `yaml:"sdk"`         // generic or browser
+	API       string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
+	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
+	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
+	Forge     string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
+}
+
+// SIM is a card in a phone.
+type SIM struct {
+	MSISDN   string `yaml:"msisdn"`
+	Operator string `yaml:"operator"`
+}
+
+// LoadCast reads a file that holds a cast and nothing else. What is wrong in it comes back as [Mistakes].
+func LoadCast(path string) (*Cast, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCast(filepath.Base(path), content)
+}
+
+// ParseCast reads a cast, which a JSON object may be as well. What is wrong in it comes back as [Mistakes], which name the
+// file as given.
+func ParseCast(name string, content []byte) (*Cast, error) {
+	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	c := new(Cast)
+	if f.read(content, c, reflect.TypeFor[Cast](), "a cast") {
+		f.checkCast("$", *c)
+	}
+	return c, f.mistakes()
+}
+
+// names are those of the devices, in order.
+func (c *Cast) names() []string { return slices.Sorted(maps.Keys(c.Devices)) }
+
+// Options are what the cast asks of its world.
+func (c *Cast) Options() (opts []sim.Option) {
+	if c.Callbacks {
+		opts = append(opts, sim.WithCallbacks())
+	}
+	if c.TTL > 0 {
+		opts = append(opts, sim.WithTTL(time.Duration(c.TTL)))
+	}
+	return opts
+}
+
+// AddTo puts the cast's devices into a world, in the order of their names.
+func (c *Cast) AddTo(w *sim.World) error {
+	var errs []error
+	for _, name := range c.names() {
+		_, err := c.Devices[name].AddTo(w, name)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// sdks are the SDK profiles that a device may have.
+var sdks = []device.SDK{device.Generic{}, device.Browser{}}
+
+func sdkNames() (names []string) {
+	for _, sdk := range sdks {
+		names = append(names, sdk.String())
+	}
+	return names
+}
+
+// AddTo puts the device into a world.
+func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
+	opts := []sim.PhoneOption{sim.Named(name)}
+	if d.Operator != "" {
+		opts = append(opts, sim.On(d.Operator))
+	}
+	if d.SecondSIM != nil {
+		opts = append(opts, sim.SecondSIM(d.SecondSIM.MSISDN, d.SecondSIM.Operator))
+	}
+	if d.WiFi {
+		opts = append(opts, sim.OnWiFi())
+	}
+	if i := slices.Index(sdkNames(), d.SDK); i >= 0 {
+		opts = append(opts, sim.With(device.WithSDK(sdks[i])))
+	}
+	if product, version, ok := strings.Cut(d.API, " "); ok {
+		opts = append(opts, sim.API(product, version))
+	}
+	phone, err := w.AddPhone(d.MSISDN, opts...)
+	if err != nil {
+		return nil, err
+	}
+	if d.SIMChange > 0 {
+		if err := w.ChangeSIM(d.MSISDN, w.Now().Add(-time.Duration(d.SIMChange))); err != nil {
+			return nil, err
+		}
+	}
+	for header, value := range d.Headers {
+		phone.SetRequestHeader(header, value)
+	}
+	if d.Forge != "" {
+		for _, header := range mnofake.SubscriberHeaders() {
+			phone.SetRequestHeader(header, d.Forge)
+		}
+	}
+	if d.DataSIM > 0 {
+		if err := phone.SetDataSIM(d.DataSIM - 1); err != nil {
+			return nil, err
+		}
+	}
+	return phone, nil
+}
