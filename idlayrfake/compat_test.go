@@ -501,6 +501,7 @@ var _ = Describe("what servers need", func() {
 		token := "Bearer " + w.token("three", "usa", "phone_check", "US.API.tru.id")
 		rec := w.do(req{method: "POST", path: "/phone_check/v0.1/checks", host: "US.api.tru.id", body: forAlice, header: headers("Authorization", token)})
 		Expect(rec.Code).To(Equal(201), "and so may the data residency of the project")
+		Expect(w.token("one", "s3cret", "", "US.api.tru.id")).To(BeEmpty(), "it is still a region")
 	})
 	It("third parties: PATCH is 200 or 404", func() {
 		a := newAPI("phone_check/v0.2")
@@ -563,6 +564,19 @@ var _ = Describe("what servers need", func() {
 		return w.do(req{method: "GET", path: "/coverage/v0.1/" + path, from: from,
 			header: headers("Authorization", "Bearer "+w.token("one", "s3cret", "coverage", ""))})
 	}
+	It("command line client, with Config.URLMember: a new check has its check URL as url", func() {
+		a := newAPI("phone_check/v0.1", func(c *idlayrfake.Config) { c.URLMember = true })
+		rec := a.post(forAlice)
+		var m struct {
+			URL   string
+			Links map[string]struct{ Href string } `json:"_links"`
+		}
+		Expect(json.Unmarshal(rec.Body.Bytes(), &m)).To(Succeed())
+		Expect(m.URL).To(SatisfyAll(HaveSuffix("/redirect"), Equal(m.Links["check_url"].Href)))
+		Expect(object(a.get(object(rec)["check_id"].(string)))).NotTo(HaveKey("url"))
+		Expect(object(a.at("sim_check/v0.1").post(forAlice))).NotTo(HaveKey("url"))
+		Expect(object(newAPI("phone_check/v0.1").post(forAlice))).NotTo(HaveKey("url"), "the guide has none")
+	})
 	It("command line client, which compares it: the detail of a country without operators is No Reach", func() {
 		Expect(object(coverage(newWorld(), "countries/DE", ""))).To(HaveKeyWithValue("detail", "No Reach"))
 	})
