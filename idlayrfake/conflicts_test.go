@@ -366,7 +366,7 @@ var _ = Describe("where all sources are silent", func() {
 			}
 			Expect(a.post(forAlice).Code).To(Equal(want))
 		},
-		Entry(nil, v01), Entry(nil, v02), Entry(nil, "subscriber_check/v0.1"), Entry(nil, "sim_check/v0.1"), Entry(nil, "mo_check/v0.1"),
+		Entry(nil, v01), Entry(nil, v02), Entry(nil, "subscriber_check/v0.1"), Entry(nil, "subscriber_check/v0.2"), Entry(nil, "sim_check/v0.1"), Entry(nil, "mo_check/v0.1"),
 	)
 	It("U2: in a sandbox, which costs nothing, Config.RefuseEmptyBalance refuses nothing", func() {
 		a := newAPI(v01, sandboxed, func(c *idlayrfake.Config) { c.Balance, c.RefuseEmptyBalance = -1, true })
