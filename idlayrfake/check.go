@@ -76,6 +76,9 @@ type Check struct {
 	settledFor string // the operator's session whose result settled it
 }
 
+// reserves says whether a new check takes its price from the balance.
+func (c Check) reserves() bool { return c.Charged || !c.Status.final() && !c.Sandbox }
+
 // The state machine: functions on a value, with the time passed in. Each returns
 // the check as it is afterwards; an event that does not fit the status changes
 // nothing. None of them leaves a final status.

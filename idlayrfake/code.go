@@ -1,7 +1,9 @@
 package idlayrfake
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -111,7 +113,16 @@ type chainEndBody struct {
 	Code        string `json:"code,omitempty"`
 	Error       string `json:"error,omitempty"`
 	Description string `json:"error_description,omitempty"`
-	ReferenceID string `json:"reference_id,omitempty"`
+	ReferenceID quiet  `json:"reference_id,omitempty"`
+}
+
+// quiet is a string without colons on the wire. Native SDKs look for headers in
+// the body, too, and this one is the server's to choose.
+type quiet string
+
+func (s quiet) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(string(s))
+	return bytes.ReplaceAll(b, []byte(":"), []byte(`\u003a`)), err
 }
 
 // sendBack ends the chain: at the server's own address or, when there is none,
@@ -120,7 +131,7 @@ func (p *Platform) sendBack(x *exchange, c Check, end chainEnd) {
 	noStore(x.w)
 	if c.RedirectURL == "" {
 		writeJSON(x.w, http.StatusOK, "application/hal+json",
-			chainEndBody{c.CheckID, end.code, end.err, describe(end.err), c.ReferenceID})
+			chainEndBody{c.CheckID, end.code, end.err, describe(end.err), quiet(c.ReferenceID)})
 		return
 	}
 	x.w.Header()["Location"] = []string{p.landing(c, end)}

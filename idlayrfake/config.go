@@ -47,8 +47,14 @@ type Config struct {
 	// Balance is the workspace's balance in API credits before the first check.
 	// Zero: 101, so that the first snapshot_balance is the guide's 100. A check
 	// reserves one credit and keeps it only if it completes. An empty balance
-	// refuses nothing.
+	// refuses nothing, see RefuseEmptyBalance.
 	Balance int
+	// FixedBalance is what every snapshot_balance says. Zero: the real one.
+	FixedBalance int
+	// RefuseEmptyBalance refuses new checks with the problem insufficient_balance
+	// (402) when the balance does not cover them. Nothing is known of what the
+	// vendor does then.
+	RefuseEmptyBalance bool
 
 	// PublicURL is the base of the links in answers, such as
 	// "https://eu.api.idlayr.com". Empty: scheme and Host of the request; a
@@ -63,6 +69,17 @@ type Config struct {
 	// RefusalKeepsAccepted leaves a check ACCEPTED when its check URL is refused,
 	// so that the device may try again off WiFi. False: the check is in ERROR.
 	RefusalKeepsAccepted bool
+
+	// ResultDelay is how long after the opening of a check URL a GET finds a check
+	// of version v0.1 PENDING, whatever its operator knows. Zero: not at all.
+	ResultDelay time.Duration
+	// SandboxErrorMatch shows "match":false with a check of a sandbox project that
+	// is in ERROR. The vendor's pages disagree; without it there is none.
+	SandboxErrorMatch bool
+	// URLMember adds the check URL as the member url to a new check, which is where
+	// the vendor's command line client looks for it. The guide's sample does
+	// without.
+	URLMember bool
 
 	// Callbacks says how servers are called back at the end of a check.
 	Callbacks Callbacks

@@ -26,7 +26,9 @@ func (p *Platform) createMOCheck(x *exchange) failure {
 	}
 	c = p.newCheck(x, project, c)
 	text := hex.EncodeToString(p.random(5))
-	p.keep(x, project, c, text)
+	if _, fail = p.keep(x, project, c, text); fail != nil {
+		return fail
+	}
 	writeJSON(x.w, http.StatusCreated, "application/hal+json", struct {
 		CheckID  string `json:"check_id"`
 		Body     string `json:"mo_body"`

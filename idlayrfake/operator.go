@@ -117,6 +117,9 @@ func readResult(n *Network, session string, status int, body []byte) verdict {
 // resolve asks the operator for the result of a session of a PENDING check and
 // settles it. Callers that come while somebody asks already share that answer.
 func (p *Platform) resolve(ctx context.Context, r *record, session string) {
+	if p.tooEarly(r) {
+		return
+	}
 	p.mu.Lock()
 	for r.asking != nil {
 		asking, same := r.asking, r.askedOf == session
@@ -164,6 +167,17 @@ func (p *Platform) resolve(ctx context.Context, r *record, session string) {
 	v.session = session
 	p.decide(ctx, c.CheckID, v.errorCode, v.explain(c))
 	p.change(ctx, r, func(c Check, now time.Time) Check { return settle(c, now, v) })
+}
+
+// tooEarly says whether Config.ResultDelay keeps the result of a PENDING check back.
+func (p *Platform) tooEarly(r *record) bool {
+	if p.cfg.ResultDelay <= 0 || r.api.coded {
+		return false
+	}
+	p.mu.Lock()
+	opened := r.UpdatedAt
+	p.mu.Unlock()
+	return p.cfg.Clock.Now().Before(opened.Add(p.cfg.ResultDelay))
 }
 
 // explain says what an operator's verdict means for a check.

@@ -38,6 +38,7 @@ type checkBody struct {
 	TTL             int         `json:"ttl,omitempty"`
 	Links           *checkLinks `json:"_links,omitempty"`
 	SnapshotBalance *int        `json:"snapshot_balance,omitempty"`
+	URL             string      `json:"url,omitempty"`
 }
 
 type checkLinks struct {
@@ -69,6 +70,9 @@ func (p *Platform) wire(x *exchange, c Check) checkBody {
 	if c.Status == StatusCompleted && (p.cfg.FullProfile || x.api.showsNetwork) {
 		b.NetworkID = c.NetworkID
 	}
+	if c.Status == StatusError && c.Sandbox && p.cfg.SandboxErrorMatch && x.api.chained {
+		b.Match = new(bool)
+	}
 	return b
 }
 
@@ -88,9 +92,15 @@ func (p *Platform) createCheck(x *exchange) failure {
 			return fail
 		}
 	}
-	balance := p.keep(x, project, c, p.opaque())
+	balance, fail := p.keep(x, project, c, p.opaque())
+	if fail != nil {
+		return fail
+	}
 
 	body := p.wire(x, c)
+	if p.cfg.URLMember && x.api.chained {
+		body.URL = body.Links.CheckURL.Href
+	}
 	body.UpdatedAt = ""
 	body.SnapshotBalance = &balance
 	writeJSON(x.w, http.StatusCreated, "application/hal+json", body)
@@ -109,14 +119,21 @@ func (p *Platform) newCheck(x *exchange, project *Project, c Check) Check {
 }
 
 // keep takes a new check in and returns the balance left.
-func (p *Platform) keep(x *exchange, project *Project, c Check, session string) int {
+func (p *Platform) keep(x *exchange, project *Project, c Check, session string) (balance int, fail failure) {
 	rec := &record{Check: c, api: x.api, project: project, session: session}
 	p.mu.Lock()
-	balance := p.store.add(rec)
+	if p.cfg.RefuseEmptyBalance && c.reserves() && p.store.balance < c.ChargeAmount {
+		p.mu.Unlock()
+		return 0, insufficient.because("the balance is used up")
+	}
+	balance = p.store.add(rec)
 	p.mu.Unlock()
 	p.happened(x.r.Context(), transition{record: rec, after: c})
 	p.passTime() // so that abandoned checks do not pile up
-	return balance
+	if p.cfg.FixedBalance != 0 {
+		balance = p.cfg.FixedBalance
+	}
+	return balance, nil
 }
 
 // readCheck reads and judges the body of a POST /checks.

@@ -46,6 +46,7 @@ var (
 	notSupported     = problem{status: 400, anchor: "mno_not_supported", title: "Bad Request", detail: "Mobile Network Operator Not Supported"}
 	unauthorized     = problem{status: 401, anchor: "unauthorized", title: "Unauthorized", detail: "Unauthorized", challenge: `Bearer`}
 	badToken         = problem{status: 401, anchor: "access_token_error", title: "Unauthorized", detail: "Access Token Error", challenge: `Bearer error="invalid_token"`}
+	insufficient     = problem{status: 402, anchor: "insufficient_balance", title: "Payment Required", detail: "Insufficient Balance"}
 	forbidden        = problem{status: 403, anchor: "forbidden", title: "Forbidden", detail: "Forbidden"}
 	checkNotFound    = problem{status: 404, anchor: "check_not_found", title: "Not Found", detail: "Check Not Found"}
 	noReach          = problem{status: 404, anchor: "not_found", title: "Not Found", detail: "No Reach"} // clients compare the detail

@@ -39,7 +39,7 @@ func (s *store) add(r *record) int {
 	s.byID[r.CheckID] = r
 	r.order = s.order.PushBack(r)
 	r.trace(r.CreatedAt)
-	if r.Charged || !r.Status.final() && !r.Sandbox {
+	if r.reserves() {
 		s.balance -= r.ChargeAmount
 	}
 	if r.Status.final() {
