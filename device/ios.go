@@ -35,7 +35,7 @@ func (s IOS) open(ctx context.Context, p *Phone, call openCall) Result {
 		route, mode = p.DefaultRoute, "sandbox "
 	}
 	operators := iosOperators(p)
-	// The spaces at the end of values are the SDK's. Its source puts them after some values; these are the ones it makes up.
+	// Some values that the SDK sends end with a space. Which ones is not on record; here it is those that are its own.
 	for hop := 0; ; hop++ {
 		bearer, err := c.obtain(ctx, route)
 		if err != nil {

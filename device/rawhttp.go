@@ -89,16 +89,15 @@ func (c *rawClient) read(caller context.Context, conn net.Conn) (string, error) 
 	}
 	defer context.AfterFunc(caller, func() { _ = conn.Close() })()
 	buf := make([]byte, vendorRead)
-	n, err := conn.Read(buf)
-	switch {
-	case caller.Err() != nil: // even if something came: who gave up wants no answer, whichever was first
+	n, err := io.ReadAtLeast(conn, buf, 1) // one Read, unless it brings nothing
+	if caller.Err() != nil {
+		// Even if something came: who gave up wants no answer, whichever was first.
 		return "", context.Cause(caller)
-	case n > 0:
-		return string(buf[:n]), nil
-	case err == nil:
-		err = io.ErrNoProgress
 	}
-	return "", reason(caller, ctx, c.readLimit, err)
+	if err != nil {
+		return "", reason(caller, ctx, c.readLimit, err)
+	}
+	return string(buf[:n]), nil
 }
 
 func rawAddress(u *url.URL) string {
