@@ -46,7 +46,7 @@ func (c *chain) hop(ctx context.Context, u *url.URL, hop int) (next *url.URL, re
 		if hop == 0 {
 			return nil, failed(CodeNoDataConnectivity, err.Error())
 		}
-		return nil, c.broken(u, hop, err)
+		return nil, broken(u, hop, err)
 	}
 	header := c.header(hop)
 	if cookies := c.jar.header(u); cookies != "" {
@@ -62,7 +62,7 @@ func (c *chain) hop(ctx context.Context, u *url.URL, hop int) (next *url.URL, re
 	}).WithContext(ctx)
 	resp, err := bearer.RoundTrip(req)
 	if err != nil {
-		return nil, c.broken(u, hop, reason(caller, ctx, c.hopDeadline, err))
+		return nil, broken(u, hop, reason(caller, ctx, c.hopDeadline, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.jar.SetCookies(u, resp.Cookies())
@@ -75,13 +75,13 @@ func (c *chain) hop(ctx context.Context, u *url.URL, hop int) (next *url.URL, re
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResultBody))
 	if err != nil {
-		return nil, c.broken(u, hop, reason(caller, ctx, c.hopDeadline, err))
+		return nil, broken(u, hop, reason(caller, ctx, c.hopDeadline, err))
 	}
 	return nil, answered(resp.StatusCode, resp.Header.Get("Content-Type"), body)
 }
 
 // broken names the hop by its host alone: the rest of the URL is the check's own secret.
-func (c *chain) broken(u *url.URL, hop int, err error) Result {
+func broken(u *url.URL, hop int, err error) Result {
 	return failed(CodeConnectionError, fmt.Sprintf("hop %d, %s://%s: %v", hop+1, u.Scheme, u.Host, err))
 }
 
@@ -108,6 +108,11 @@ func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
 	if location == "" {
 		return nil, nil
 	}
+	return resolve(from, location)
+}
+
+// resolve returns where a Location leads from a URL.
+func resolve(from *url.URL, location string) (*url.URL, error) {
 	ref, err := parseRef(location)
 	if err != nil {
 		return nil, errors.New("the Location of a redirect is not a URL")

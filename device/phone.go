@@ -43,6 +43,9 @@ func (stoppedClock) Now() time.Time { return time.Date(2020, 6, 1, 16, 43, 30, 0
 
 func (stoppedClock) AfterFunc(time.Duration, func()) func() bool { return func() bool { return true } }
 
+// Sleep is over at once: where time stands still nothing else would ever end it.
+func (stoppedClock) Sleep(context.Context, time.Duration) error { return nil }
+
 // SIM is a SIM card in a slot.
 type SIM struct {
 	// MSISDN is the SIM's own number in E.164 without "+", e.g. "447700900001".
@@ -74,7 +77,7 @@ type Phone struct {
 	airplane   bool
 	vpnOn      bool
 	dataSIM    int
-	extra      []extraHeader // replaced whole, so that a reader may keep it
+	extra      []headerField // replaced whole, so that a reader may keep it
 }
 
 // Option configures a new Phone.
@@ -168,6 +171,12 @@ func (p *Phone) dataSIMLocked() (SIM, bool) {
 	return p.sims[p.dataSIM], true
 }
 
+func (p *Phone) mobileDataOn() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.mobileData
+}
+
 // DefaultRoute returns the bearer that a request takes if nothing is forced: WiFi if it is on and a network is in reach,
 // else mobile data. The error wraps ErrNoRoute.
 func (p *Phone) DefaultRoute() (Bearer, error) {
@@ -229,35 +238,49 @@ func (p *Phone) set(change func()) {
 	change()
 }
 
-// extraHeader is a header field the phone adds to each of its requests.
-type extraHeader struct{ name, value string }
+// headerField is one line of a request's header, the name in the spelling that goes over the wire.
+type headerField struct{ name, value string }
 
 // SetRequestHeader makes the phone send a header field with every request, redirects included, in place of the one it would
 // send itself; an empty value takes it back. The name is written as given, so that a phone can forge a subscriber header
 // in any spelling.
 func (p *Phone) SetRequestHeader(name, value string) {
 	p.set(func() {
-		extra := slices.DeleteFunc(slices.Clone(p.extra), func(e extraHeader) bool { return e.name == name })
+		extra := slices.DeleteFunc(slices.Clone(p.extra), func(e headerField) bool { return e.name == name })
 		if value != "" {
-			extra = append(extra, extraHeader{name, value})
+			extra = append(extra, headerField{name, value})
 		}
 		p.extra = extra
 	})
 }
 
-func (p *Phone) extraHeaders() []extraHeader {
+func (p *Phone) extraHeaders() []headerField {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.extra
 }
 
-func addExtra(h http.Header, extra []extraHeader) {
+func addExtra(h http.Header, extra []headerField) {
 	for _, e := range extra {
 		h.Del(e.name)
 	}
 	for _, e := range extra { // only now: two spellings of one name may both be wanted
 		h[e.name] = []string{e.value}
 	}
+}
+
+// sleep waits for d on the phone's clock, or until ctx ends. A clock that knows how to sleep does so itself, since the sleeper
+// may be the one who moves it.
+func (p *Phone) sleep(ctx context.Context, d time.Duration) {
+	if c, ok := p.clock.(interface {
+		Sleep(ctx context.Context, d time.Duration) error
+	}); ok {
+		_ = c.Sleep(ctx, d) // whoever waits looks at ctx
+		return
+	}
+	ctx, done := p.deadline(ctx, d)
+	defer done()
+	<-ctx.Done()
 }
 
 // deadline returns a context that ends with cause context.DeadlineExceeded after d on the phone's clock.

@@ -43,7 +43,7 @@ const (
 	CodeRedirectError = "sdk_redirect_error"
 	// CodeError: anything else, such as a check URL that is not a URL.
 	CodeError = "sdk_error"
-	// CodeInvalidScheme: the check URL is not https.
+	// CodeInvalidScheme: the check URL is not https. Android alone writes it with a space.
 	CodeInvalidScheme = "invalid_scheme"
 )
 
@@ -53,10 +53,15 @@ func failed(code, description string) Result {
 
 // answered builds the Result of a last hop.
 func answered(status int, contentType string, body []byte) Result {
-	r := Result{HTTPStatus: status}
 	if !isJSON(contentType) {
-		return r // a captive portal's page, an image: not for the app
+		return Result{HTTPStatus: status} // a captive portal's page, an image: not for the app
 	}
+	return answeredJSON(status, body)
+}
+
+// answeredJSON builds the Result of a last hop that declared its body as JSON.
+func answeredJSON(status int, body []byte) Result {
+	r := Result{HTTPStatus: status}
 	if object := bytes.TrimSpace(body); len(object) > 0 && object[0] == '{' && json.Valid(object) {
 		r.ResponseBody = object
 	} else {

@@ -3,13 +3,14 @@ package device
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// SDK is a profile of the code that opens check URLs on a phone. Its values are the types of this package: Generic and
-// Browser.
+// SDK is a profile of the code that opens check URLs on a phone. Its values are the types of this package: Generic, Browser,
+// Android and IOS.
 type SDK interface {
 	// String names the profile, e.g. "generic".
 	String() string
@@ -40,6 +41,9 @@ func (p *Phone) OpenCheckURL(ctx context.Context, checkURL string, opts ...OpenO
 
 const userAgent = "phonechecksim-device/1.0"
 
+// sdkAccept is what every native SDK says it accepts.
+const sdkAccept = "text/html,application/xhtml+xml,application/xml,*/*"
+
 // Generic is a clean native client with the manners of the SDKs: it forces mobile data whether or not WiFi is on, begins
 // with https only, follows 10 redirects, waits 5 seconds for each hop and reads 64 KiB of the last one. Every hop carries
 // X-Tru-Sdk-Request, the same UUID throughout; the first hop alone carries X-Tru-Ops, the data SIM's MCC and MNC.
@@ -48,16 +52,9 @@ type Generic struct{}
 func (Generic) String() string { return "generic" }
 
 func (Generic) open(ctx context.Context, p *Phone, call openCall) Result {
-	u, err := parseURL(call.url)
-	if err != nil {
-		return failed(CodeError, "the check URL is not a URL")
-	}
-	if u.Scheme != "https" {
-		return failed(CodeInvalidScheme, "the check URL must be https")
-	}
-	id, err := p.uuid()
-	if err != nil {
-		return failed(CodeError, "no randomness for the request id")
+	u, id, failure := p.begin(call, CodeInvalidScheme)
+	if failure != nil {
+		return *failure
 	}
 	requestID := []string{id}
 	var ops []string
@@ -69,7 +66,7 @@ func (Generic) open(ctx context.Context, p *Phone, call openCall) Result {
 		header: func(hop int) http.Header {
 			h := make(http.Header, 8)
 			h["User-Agent"] = []string{userAgent}
-			h["Accept"] = []string{"text/html,application/xhtml+xml,application/xml,*/*"}
+			h["Accept"] = []string{sdkAccept}
 			h["X-Tru-Sdk-Request"] = requestID
 			if hop == 0 {
 				if call.accessToken != "" {
@@ -111,6 +108,26 @@ func (Browser) open(ctx context.Context, p *Phone, call openCall) Result {
 		},
 	}
 	return c.follow(ctx, u)
+}
+
+// begin is what native SDKs do before the first hop. It returns the check URL and an id for the call, or else the failure,
+// for which the SDKs spell one code differently.
+func (p *Phone) begin(call openCall, invalidScheme string) (u *url.URL, id string, failure *Result) {
+	fail := func(code, description string) (*url.URL, string, *Result) {
+		r := failed(code, description)
+		return nil, "", &r
+	}
+	u, err := parseURL(call.url)
+	if err != nil {
+		return fail(CodeError, "the check URL is not a URL")
+	}
+	if u.Scheme != "https" {
+		return fail(invalidScheme, "the check URL must be https")
+	}
+	if id, err = p.uuid(); err != nil {
+		return fail(CodeError, "no randomness for the request id")
+	}
+	return u, id, nil
 }
 
 func (p *Phone) uuid() (string, error) {
