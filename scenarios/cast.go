@@ -29,7 +29,7 @@ type Device struct {
 	SecondSIM *SIM              `yaml:"second_sim"` // in slot 2
 	DataSIM   int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
 	WiFi      bool              `yaml:"wifi"`
-	SDK       string            `yaml:"sdk"`         // generic or browser
+	SDK       string            `yaml:"sdk"`         // generic, browser, android or ios
 	API       string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
 	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
 	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
@@ -87,7 +87,7 @@ func (c *Cast) AddTo(w *sim.World) error {
 }
 
 // sdks are the SDK profiles that a device may have.
-var sdks = []device.SDK{device.Generic{}, device.Browser{}}
+var sdks = []device.SDK{device.Generic{}, device.Browser{}, device.Android{}, device.IOS{}}
 
 func sdkNames() (names []string) {
 	for _, sdk := range sdks {

@@ -61,7 +61,7 @@ var _ = Describe("A scenario file", func() {
 		Entry("unknown device", `verify: {number`, `verify: {device: alcie, number`, `mine.yaml:7:22: the cast has no device "alcie"; did you mean "alice"?`),
 		Entry("bad status", "COMPLETED", "COMPLETE", `mine.yaml:12:19: "COMPLETE" is not a known status; did you mean "COMPLETED"?`),
 		Entry("bad tag", "[path]", "[pth]", `mine.yaml:2:8: "pth" is not a known tag; did you mean "path"?`),
-		Entry("bad SDK", "wifi: true", "sdk: andorid", `"andorid" is not a known sdk; it may be one of generic, browser`),
+		Entry("bad SDK", "wifi: true", "sdk: andorid", `"andorid" is not a known sdk; did you mean "android"?`),
 		Entry("bad duration", "61s", "61x", `mine.yaml:8:14: "61x" is not a time span; write it like 61s, 1m30s or 250ms`),
 		Entry("wrong type", "wifi: true", "wifi: maybe", "mine.yaml:5:43: true or false is wanted here, this is a text"),
 		Entry("bad number", `{msisdn: "447700900001"`, `{msisdn: "07700900001"`, `mine.yaml:5:21: "07700900001" is not a number in E.164 without plus`),
