@@ -5,12 +5,12 @@ import (
 	"encoding/xml"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/phonechecksim/phonechecksim/scenarios"
 )
 
-// The elements of a JUnit report that CI systems agree on. Characters that XML does not allow are replaced by the
-// encoder.
+// The elements of a JUnit report that CI systems agree on.
 type (
 	junitSuites struct {
 		XMLName xml.Name `xml:"testsuites"`
@@ -41,12 +41,15 @@ type (
 		Time      string        `xml:"time,attr"`
 		File      string        `xml:"file,attr,omitempty"`
 		Failure   *junitFailure `xml:"failure"`
-		SystemOut string        `xml:"system-out,omitempty"`
+		SystemOut *junitText    `xml:"system-out"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
 		Type    string `xml:"type,attr"`
-		Text    string `xml:",chardata"`
+		junitText
+	}
+	junitText struct {
+		Text string `xml:",cdata"` // outside of CDATA the encoder writes line breaks as entities
 	}
 )
 
@@ -80,15 +83,26 @@ func junitCaseOf(res *scenarios.Result, file string) junitCase {
 	for _, f := range res.Failures {
 		all = append(all, f.String())
 	}
-	if c.Failure.Text = strings.Join(all, "\n"); len(all) > 0 {
+	if c.Failure.Text = xmlText(strings.Join(all, "\n")); len(all) > 0 {
 		c.Failure.Message = all[0]
 	}
 	if len(all) > 1 {
 		c.Failure.Message += fmt.Sprintf(" (and %d more)", len(all)-1)
 	}
-	c.SystemOut = "\n" + sequence(res) + "\n" + res.Explanation + "\n"
+	c.SystemOut = &junitText{xmlText("\n" + sequence(res) + "\n" + res.Explanation + "\n")}
 	return c
 }
 
 // junitTime writes seconds as the readers want them.
 func junitTime(seconds float64) string { return fmt.Sprintf("%.3f", seconds) }
+
+// xmlText replaces what no XML document may hold, as the encoder does by itself everywhere but in CDATA, and ends lines
+// as any parser would.
+func xmlText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' || r == '\uFFFE' || r == '\uFFFF' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s))
+}

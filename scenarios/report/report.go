@@ -70,6 +70,7 @@ func redacted(r Run) Run {
 			f.Want, f.Got = journal.Redact(f.Want, false), journal.Redact(f.Got, false)
 			c.Failures[j] = f
 		}
+		c.Exchanges = append([]journal.Entry{}, res.Exchanges...) // never null
 		if res.Device != nil {
 			d := *res.Device
 			d.ErrorDescription = journal.Redact(d.ErrorDescription, false)

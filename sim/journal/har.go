@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,22 +27,23 @@ type HARPage struct {
 // has no place for is in members whose names begin with an underscore: the guide's step, who talked to whom, the path,
 // what was noted, and what went wrong on the wire. Notes that belong to no exchange are on their page.
 func HAR(w io.Writer, pages []HARPage) error {
+	redact := harRedactor(pages)
 	log := harLog{
 		Version: "1.2", Creator: harCreator{Name: "phonechecksim", Version: "1"},
 		Pages: []harPage{}, Entries: []harEntry{},
 	}
 	for i, p := range pages {
 		page := harPage{
-			StartedDateTime: harTime(origin(p.Records)), ID: fmt.Sprintf("page_%d", i+1), Title: Redact(p.Title, false),
+			StartedDateTime: harTime(origin(p.Records)), ID: fmt.Sprintf("page_%d", i+1), Title: redact(p.Title),
 			PageTimings: harPageTimings{OnContentLoad: -1, OnLoad: -1},
 		}
 		for j := range p.Records {
 			r := &p.Records[j]
 			if r.IsNote() {
-				page.Notes = append(page.Notes, Redact(r.Text, false))
+				page.Notes = append(page.Notes, redact(r.Text))
 				continue
 			}
-			log.Entries = append(log.Entries, harEntryOf(r, page.ID))
+			log.Entries = append(log.Entries, harEntryOf(r, page.ID, redact))
 		}
 		log.Pages = append(log.Pages, page)
 	}
@@ -150,35 +153,33 @@ type (
 // harUnknown is how the format says that it is not known, or does not apply.
 const harUnknown = -1
 
-func harEntryOf(r *Record, page string) harEntry {
+func harEntryOf(r *Record, page string, redact func(string) string) harEntry {
 	ms := float64(r.Duration) / float64(time.Millisecond)
 	e := harEntry{
 		Pageref: page, StartedDateTime: harTime(r.Start), Time: ms,
-		Request: harRequestOf(r), Response: harResponseOf(r),
+		Request: harRequestOf(r, redact), Response: harResponseOf(r, redact),
 		// The journal knows how long it took, and not which part of it took how long.
 		Timings: harTimings{Blocked: harUnknown, DNS: harUnknown, Connect: harUnknown, Wait: ms, SSL: harUnknown},
 		Step:    r.Step, From: cmp.Or(r.FromName, r.From), To: cmp.Or(r.ToName, r.To), Path: r.Path, Open: r.Open(),
 	}
 	for _, n := range r.Notes {
-		e.Notes = append(e.Notes, Redact(n, false))
+		e.Notes = append(e.Notes, redact(n))
 	}
 	return e
 }
 
-func harRequestOf(r *Record) harRequest {
+func harRequestOf(r *Record, redact func(string) string) harRequest {
 	req := harRequest{
-		Method: r.Method, URL: Redact(r.URL, false), HTTPVersion: "HTTP/1.1",
-		Cookies: []harCookie{}, Headers: harHeaders(r.RequestHeader), QueryString: harQuery(r.URL),
+		Method: r.Method, URL: redact(r.URL), HTTPVersion: "HTTP/1.1",
+		Cookies: []harCookie{}, Headers: harHeaders(r.RequestHeader, redact), QueryString: harQuery(r.URL, redact),
 		HeadersSize: harUnknown, BodySize: harSize(r.RequestHeader, r.RequestBody),
 	}
-	for _, line := range r.RequestHeader["Cookie"] {
-		cookies, _ := http.ParseCookie(line) // what is no cookie is still among the headers
-		for _, c := range cookies {
-			req.Cookies = append(req.Cookies, harCookie{Name: c.Name, Value: shorten(c.Value)})
-		}
+	// What is no cookie by the rules is among the headers only.
+	for _, c := range (&http.Request{Header: r.RequestHeader}).Cookies() {
+		req.Cookies = append(req.Cookies, harCookie{Name: c.Name, Value: shorten(c.Value)})
 	}
 	if len(r.RequestBody) > 0 {
-		content := harContentOf(r.RequestHeader, r.RequestBody)
+		content := harContentOf(r.RequestHeader, r.RequestBody, redact)
 		req.PostData = &harPostData{MimeType: content.MimeType, Text: content.Text, Comment: content.Comment}
 		if content.Encoding != "" {
 			req.PostData.Comment = content.Encoding // requests have no member for it
@@ -187,13 +188,13 @@ func harRequestOf(r *Record) harRequest {
 	return req
 }
 
-func harResponseOf(r *Record) harResponse {
+func harResponseOf(r *Record, redact func(string) string) harResponse {
 	res := harResponse{
 		Status: r.Status, StatusText: http.StatusText(r.Status),
-		Cookies: []harCookie{}, Headers: harHeaders(r.ResponseHeader), Content: harContentOf(r.ResponseHeader, r.ResponseBody),
-		RedirectURL: Redact(r.ResponseHeader.Get("Location"), false),
+		Cookies: []harCookie{}, Headers: harHeaders(r.ResponseHeader, redact), Content: harContentOf(r.ResponseHeader, r.ResponseBody, redact),
+		RedirectURL: redact(r.ResponseHeader.Get("Location")),
 		HeadersSize: harUnknown, BodySize: harSize(r.ResponseHeader, r.ResponseBody),
-		Error: Redact(r.Err, false),
+		Error: redact(r.Err),
 	}
 	if r.Status != 0 {
 		res.HTTPVersion = "HTTP/1.1"
@@ -201,11 +202,7 @@ func harResponseOf(r *Record) harResponse {
 	if r.Status == 0 || r.Err != "" { // what was written is not what arrived
 		res.BodySize = harUnknown
 	}
-	for _, line := range r.ResponseHeader["Set-Cookie"] {
-		c, err := http.ParseSetCookie(line)
-		if err != nil {
-			continue // still among the headers
-		}
+	for _, c := range (&http.Response{Header: r.ResponseHeader}).Cookies() {
 		cookie := harCookie{
 			Name: c.Name, Value: shorten(c.Value), Path: c.Path, Domain: c.Domain, HTTPOnly: c.HttpOnly, Secure: c.Secure,
 		}
@@ -218,11 +215,11 @@ func harResponseOf(r *Record) harResponse {
 }
 
 // harHeaders returns the lines of a header sorted by name; those of one name keep their order.
-func harHeaders(h http.Header) []harPair {
+func harHeaders(h http.Header, redact func(string) string) []harPair {
 	lines := []harPair{}
 	for name, values := range RedactHeader(h, false) {
 		for _, v := range values {
-			lines = append(lines, harPair{name, v})
+			lines = append(lines, harPair{name, redact(v)})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b harPair) int { return cmp.Compare(a.Name, b.Name) })
@@ -230,10 +227,10 @@ func harHeaders(h http.Header) []harPair {
 }
 
 // harQuery returns the parameters of a URL in its own order, decoded.
-func harQuery(rawURL string) []harPair {
+func harQuery(rawURL string, redact func(string) string) []harPair {
 	pairs := []harPair{}
-	rawURL, _, _ = strings.Cut(rawURL, "#")
-	_, query, _ := strings.Cut(rawURL, "?")
+	redacted, _, _ := strings.Cut(redact(rawURL), "#")
+	_, query, _ := strings.Cut(redacted, "?")
 	decoded := func(s string) string {
 		if plain, err := url.QueryUnescape(s); err == nil {
 			return plain
@@ -245,15 +242,13 @@ func harQuery(rawURL string) []harPair {
 			continue
 		}
 		name, value, _ := strings.Cut(part, "=")
-		name, value = decoded(name), decoded(value)
-		// A secret is found by its name: it is looked for while the two are still together.
-		value = strings.TrimPrefix(Redact(name+"="+value, false), name+"=")
-		pairs = append(pairs, harPair{name, value})
+		// Once more after decoding: the value may be a URL with secrets of its own.
+		pairs = append(pairs, harPair{redact(decoded(name)), redact(decoded(value))})
 	}
 	return pairs
 }
 
-func harContentOf(h http.Header, body []byte) harContent {
+func harContentOf(h http.Header, body []byte, redact func(string) string) harContent {
 	c := harContent{Size: harSize(h, body), MimeType: h.Get("Content-Type")}
 	if len(body) == 0 {
 		return c
@@ -263,7 +258,7 @@ func harContentOf(h http.Header, body []byte) harContent {
 		c.Comment = "left out: no secret can be found in " + packed
 		return c
 	}
-	c.Text = Redact(string(body), false)
+	c.Text = redact(string(body))
 	if !utf8.ValidString(c.Text) {
 		c.Text, c.Encoding = base64.StdEncoding.EncodeToString([]byte(c.Text)), "base64"
 	}
@@ -276,6 +271,42 @@ func harSize(h http.Header, body []byte) int {
 		return max(n, len(body))
 	}
 	return len(body)
+}
+
+// leastSecret is how long a secret is that is looked for by itself: what is shorter may be a word.
+const leastSecret = 16
+
+var tokenMember = regexp.MustCompile(`(?i)"(?:` + secretNames + `)"\s*:\s*"(?P<secret>[^"\\]+)`)
+
+// harRedactor returns [Redact], which finds secrets by their names, with an eye for those that it would find somewhere
+// on the pages: bodies are written out, and a backend is free to hand a token on under a name of its own.
+func harRedactor(pages []HARPage) func(string) string {
+	known := map[string]bool{}
+	learn := func(text string, by ...*regexp.Regexp) {
+		for _, re := range by {
+			for _, m := range re.FindAllStringSubmatch(text, -1) {
+				if secret := m[re.SubexpIndex("secret")]; len(secret) >= leastSecret {
+					known[secret] = true
+				}
+			}
+		}
+	}
+	for _, p := range pages {
+		for i := range p.Records {
+			r := &p.Records[i]
+			learn("Authorization: "+r.RequestHeader.Get("Authorization"), authorization)
+			learn(r.URL, pair)
+			learn(r.ResponseHeader.Get("Location"), pair)
+			learn(string(r.RequestBody), tokenMember, pair)
+			learn(string(r.ResponseBody), tokenMember, pair)
+		}
+	}
+	var short []string
+	for _, secret := range slices.Backward(slices.Sorted(maps.Keys(known))) { // a longer one before its own beginning
+		short = append(short, secret, shorten(secret))
+	}
+	shortened := strings.NewReplacer(short...)
+	return func(s string) string { return Redact(shortened.Replace(s), false) }
 }
 
 func harTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
