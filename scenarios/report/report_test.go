@@ -15,7 +15,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/goccy/go-yaml"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -607,6 +609,21 @@ var _ = Describe("The format tap", func() {
 			got, err := strconv.Unquote(value)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(got).To(Equal(text))
+		}
+
+		var diagnostics struct {
+			File     string
+			Failures []struct {
+				Line int
+				Want string
+			}
+		}
+		Expect(yaml.Unmarshal([]byte(strings.Join(lines[5:end], "\n")), &diagnostics)).To(Succeed())
+		Expect(diagnostics.Failures).To(HaveLen(1))
+		Expect(diagnostics.Failures[0].Line).To(Equal(7))
+		if utf8.ValidString(text) { // else bytes are read as characters
+			Expect(diagnostics.File).To(Equal(text))
+			Expect(diagnostics.Failures[0].Want).To(Equal(text))
 		}
 	}, eachText())
 
