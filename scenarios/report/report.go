@@ -1,7 +1,7 @@
 // Package report writes down what scenarios came to, for people, for programs and for CI systems.
 //
-// All formats are made from one [Run]. They hold no real time and no secret: the same scenarios and seed give the same
-// bytes, which may be published as they are.
+// All formats are made from one [Run]. They hold no real time, so that the same scenarios and seed give the same bytes,
+// and secrets are shortened in all of them. Phone numbers stay as they are.
 package report
 
 import (
