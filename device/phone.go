@@ -139,6 +139,19 @@ func (p *Phone) SetMobileData(on bool) { p.set(func() { p.mobileData = on }) }
 // it comes out at the VPN's end; the phone still needs a way to get there.
 func (p *Phone) SetVPN(on bool) { p.set(func() { p.vpnOn = on }) }
 
+// Switches are how a phone is set.
+type Switches struct {
+	WiFi, MobileData, Airplane, VPN bool
+	DataSIM                         int // the slot that carries data, from 0
+}
+
+// Switches returns how the phone is set now.
+func (p *Phone) Switches() Switches {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return Switches{p.wifiOn, p.mobileData, p.airplane, p.vpnOn, p.dataSIM}
+}
+
 // SetAirplaneMode turns the radios off or on. On also switches WiFi off, which may be switched on again on its own; off
 // leaves WiFi as it is.
 func (p *Phone) SetAirplaneMode(on bool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
 )
 
 // Cast is who takes part, beside the operators that every world has.
@@ -62,8 +63,8 @@ func ParseCast(name string, content []byte) (*Cast, error) {
 	return c, f.mistakes()
 }
 
-// names are those of the devices, in order.
-func (c *Cast) names() []string { return slices.Sorted(maps.Keys(c.Devices)) }
+// Names are those of the devices, in order.
+func (c *Cast) Names() []string { return slices.Sorted(maps.Keys(c.Devices)) }
 
 // Options are what the cast asks of its world.
 func (c *Cast) Options() (opts []sim.Option) {
@@ -79,7 +80,7 @@ func (c *Cast) Options() (opts []sim.Option) {
 // AddTo puts the cast's devices into a world, in the order of their names.
 func (c *Cast) AddTo(w *sim.World) error {
 	var errs []error
-	for _, name := range c.names() {
+	for _, name := range c.Names() {
 		_, err := c.Devices[name].AddTo(w, name)
 		errs = append(errs, err)
 	}
@@ -137,4 +138,23 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 		}
 	}
 	return phone, nil
+}
+
+// ParseDevice reads a device by itself.
+func ParseDevice(name string, content []byte) (d Device, err error) {
+	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	if f.read(content, &d, reflect.TypeFor[Device](), "a device") {
+		f.checkDevice("$", d)
+	}
+	return d, f.mistakes()
+}
+
+// ParseFault reads a fault by itself.
+func ParseFault(name string, content []byte) (vnet.Fault, error) {
+	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	var fault Fault
+	if f.read(content, &fault, reflect.TypeFor[Fault](), "a fault") {
+		f.checkFault("$", fault)
+	}
+	return fault.fault(), f.mistakes()
 }

@@ -270,7 +270,7 @@ func (f *file) checkCast(path string, c Cast) {
 	if len(c.Devices) == 0 {
 		f.at(f.token(path), "the cast needs at least one device: devices: {alice: {msisdn: \"447700900001\"}}")
 	}
-	for _, name := range c.names() {
+	for _, name := range c.Names() {
 		f.checkDevice(path+".devices."+name, c.Devices[name])
 	}
 }
@@ -346,12 +346,16 @@ func (f *file) checkStep(path string, s *Scenario, step *Step) {
 	case *Set:
 		f.actor(path, s, v.Device)
 	case *Fault:
-		if err := v.fault().Validate(); err != nil {
-			f.at(f.token(path), "%v", err)
-		}
-		if host := v.Host; host == "" {
-			f.at(f.token(path), "a fault needs the host that it stands in front of, such as \"sna.*\"")
-		}
+		f.checkFault(path, *v)
+	}
+}
+
+func (f *file) checkFault(path string, v Fault) {
+	if err := v.fault().Validate(); err != nil {
+		f.at(f.token(path), "%v", err)
+	}
+	if v.Host == "" {
+		f.at(f.token(path), "a fault needs the host that it stands in front of, such as \"sna.*\"")
 	}
 }
 
@@ -361,13 +365,13 @@ func (f *file) actor(path string, s *Scenario, name string) {
 	case name != "":
 		f.device(path+".device", s, name)
 	case len(s.Cast.Devices) > 1:
-		f.at(f.token(path), "say which device: there are %s", strings.Join(s.Cast.names(), ", "))
+		f.at(f.token(path), "say which device: there are %s", strings.Join(s.Cast.Names(), ", "))
 	}
 }
 
 func (f *file) device(path string, s *Scenario, name string) {
 	if _, ok := s.Cast.Devices[name]; !ok {
-		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.Cast.names()))
+		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.Cast.Names()))
 	}
 }
 

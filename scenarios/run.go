@@ -119,7 +119,7 @@ type actor struct {
 
 // cast makes the devices, in the order of their names: addresses are given out in that order.
 func (r *run) cast() error {
-	for _, name := range r.s.Cast.names() {
+	for _, name := range r.s.Cast.Names() {
 		phone, err := r.s.Cast.Devices[name].AddTo(r.w, name)
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func (r *run) cast() error {
 // actor returns the named device, or the only one there is, as the one who acts now.
 func (r *run) actor(name string) *actor {
 	if name == "" {
-		name = r.s.Cast.names()[0]
+		name = r.s.Cast.Names()[0]
 	}
 	r.last = r.actors[name]
 	return r.last
@@ -180,7 +180,7 @@ func (r *run) step(ctx context.Context, step *Step) {
 }
 
 func (r *run) set(v *Set) {
-	a := r.actors[r.s.Cast.names()[0]]
+	a := r.actors[r.s.Cast.Names()[0]]
 	if v.Device != "" {
 		a = r.actors[v.Device]
 	}
@@ -195,7 +195,7 @@ func (r *run) set(v *Set) {
 	}
 }
 
-func (f *Fault) fault() vnet.Fault {
+func (f Fault) fault() vnet.Fault {
 	header := http.Header{}
 	for name, value := range f.Headers {
 		header.Set(name, value)

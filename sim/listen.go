@@ -104,6 +104,9 @@ func (w *World) AnswerAs(host string) {
 	}
 }
 
+// AppAs makes the application server known inside under the address that real clients reach it at.
+func (w *World) AppAs(host string) { w.net.Handle(host, "Server", w.server) }
+
 // APIHandler answers real clients for the platform. The caller of a check URL without access proxy is a device over fixed line, or
 // where directly says; everybody else is a server.
 func (w *World) APIHandler(directly frontdoor.Way) http.Handler {
@@ -167,7 +170,7 @@ func (w *World) Listen() (*FrontDoor, error) {
 	}
 	w.AnswerAs(hostOf(f.API))
 	w.AnswerAs(hostOf(f.APITLS))
-	w.net.Handle(hostOf(f.App), "Server", w.server)
+	w.AppAs(hostOf(f.App))
 	w.mu.Lock()
 	w.doors = append(w.doors, f)
 	w.mu.Unlock()

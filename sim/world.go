@@ -255,6 +255,17 @@ func (w *World) Operator(networkID string) (*mnofake.Operator, error) {
 	return op.Operator, nil
 }
 
+// Operators returns what the world's operators are, in the order of their making.
+func (w *World) Operators() []mnofake.Config {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []mnofake.Config
+	for _, op := range w.operators {
+		all = append(all, op.Config())
+	}
+	return all
+}
+
 func (w *World) operator(networkID string) (*operator, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
