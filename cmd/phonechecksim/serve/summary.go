@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
 )
 
 // Summary says to a person where everything is and how to use it.
@@ -115,4 +114,3 @@ devices:
     second_sim: {msisdn: "447700900003"}
     data_sim: 1 # the slot that carries data
 `
-
