@@ -245,7 +245,7 @@ func (s *Server) addDevice(t *tenant, name string, spec scenarios.Device) (*tena
 		}
 		s.forbid(l.Addr())
 		d.listeners = append(d.listeners, l)
-		d.proxies[path] = "http://" + l.Addr().String()
+		d.proxies[path] = "http://" + reachable(l)
 		t.door.Serve(l, t.door.ProxyOn(way))
 	}
 	t.devices = append(t.devices, d)
