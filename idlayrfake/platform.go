@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -97,6 +98,23 @@ func (p *Platform) Knows(accessToken string) bool {
 	defer p.mu.Unlock()
 	_, known := p.tokens.byValue[accessToken]
 	return known
+}
+
+// TakeTokens makes the access tokens of another platform good here as well, where there is a project with the same client
+// id: for a server that goes on using its token when one platform takes another's place.
+func (p *Platform) TakeTokens(from *Platform) {
+	from.mu.Lock()
+	given := maps.Clone(from.tokens.byValue)
+	from.mu.Unlock()
+	now := p.cfg.Clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for value, t := range given {
+		for _, project := range p.clients[t.project.ClientID] {
+			t.project = project
+			p.tokens.add(value, t, now)
+		}
+	}
 }
 
 // Reset forgets every check and the callbacks still to be made, and restores the
