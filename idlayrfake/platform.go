@@ -1,6 +1,7 @@
 package idlayrfake
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -109,7 +111,11 @@ func (p *Platform) TakeTokens(from *Platform) {
 	now := p.cfg.Clock.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for value, t := range given {
+	// They are kept in the order in which they expire.
+	for _, value := range slices.SortedFunc(maps.Keys(given), func(a, b string) int {
+		return cmp.Or(given[a].expires.Compare(given[b].expires), strings.Compare(a, b))
+	}) {
+		t := given[value]
 		for _, project := range p.clients[t.project.ClientID] {
 			t.project = project
 			p.tokens.add(value, t, now)
