@@ -246,7 +246,7 @@ var (
 		"mno_server_error", "mno_no_data_available", "ip_mismatch", "ip_msisdn_mismatch"}
 	problems = []string{"bad_request", "phone_format_invalid", "mno_not_supported", "check_not_found", "ip_msisdn_mismatch", "ip_mismatch",
 		"not_mobile_ip", "too_many_requests", "mno_redirect_unsupported"}
-	sdkErrors = []string{device.CodeNoDataConnectivity, device.CodeConnectionError, device.CodeRedirectError, device.CodeError,
+	sdkErrors = []string{absent, device.CodeNoDataConnectivity, device.CodeConnectionError, device.CodeRedirectError, device.CodeError,
 		device.CodeInvalidScheme}
 )
 
