@@ -110,6 +110,9 @@ func (f *file) checkPath(at string, p Path) {
 
 // checkHotspot reports a hotspot that is no other device of the cast.
 func (f *file) checkHotspot(at string, c Cast, guest string, p Path) {
+	if guest == "" && len(c.Devices) == 1 {
+		guest = c.Names()[0]
+	}
 	switch at += ".hotspot_of"; {
 	case p.HotspotOf == "" || p.HotspotOf == none:
 	case !slices.Contains(c.Names(), p.HotspotOf):
