@@ -94,6 +94,9 @@ func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 			return nil, err
 		}
 		r.step(ctx, &s.Script[i])
+		if r.broken != nil {
+			return nil, fmt.Errorf("%s: step %d: %w", s.Name, i+1, r.broken)
+		}
 		name, _ := s.Script[i].verb()
 		r.expect(s.Script[i].Expect, fmt.Sprintf("after step %d, %s", i+1, name), fmt.Sprintf("$.script[%d].expect", i))
 	}
@@ -108,6 +111,7 @@ type run struct {
 	actors   map[string]*actor
 	last     *actor // who acted last
 	failures []Failure
+	broken   error // why the script could not be played
 }
 
 // actor is a device of the cast and what it knows.
@@ -184,15 +188,11 @@ func (r *run) set(v *Set) {
 	if v.Device != "" {
 		a = r.actors[v.Device]
 	}
-	if v.WiFi != nil {
-		a.phone.SetWiFi(*v.WiFi)
-	}
-	if v.MobileData != nil {
-		a.phone.SetMobileData(*v.MobileData)
-	}
-	if v.DataSIM > 0 {
-		_ = a.phone.SetDataSIM(v.DataSIM - 1) // the parser saw to the range
-	}
+	a.phone.After(v.AfterHops, func() {
+		if err := v.apply(a.phone); err != nil {
+			r.broken = errors.Join(r.broken, err)
+		}
+	})
 }
 
 func (f Fault) fault() vnet.Fault {

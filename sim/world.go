@@ -130,6 +130,7 @@ func (w *World) build() error {
 		APIBase:      APIBase,
 		ClientID:     w.project.ClientID,
 		ClientSecret: w.project.ClientSecret,
+		SendPhoneIP:  w.opts.phoneIP,
 		Client:       w.Client(),
 		Clock:        w.clk,
 		Rand:         source(w.opts.seed, "server"),
