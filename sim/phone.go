@@ -27,6 +27,7 @@ type PhoneOption func(*phoneOptions)
 
 type phoneOptions struct {
 	name   string
+	server bool
 	sims   []simCard
 	device []device.Option
 	wifi   bool
@@ -91,10 +92,13 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	all := []device.Option{
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
-		device.WithWiFi(w.wifi(owner)),
+		device.WithWiFi(w.fixed(owner, o.server)),
 		device.WithVPN(w.vpn(owner)),
 	}
 	for _, card := range o.sims {
+		if o.server {
+			break
+		}
 		s, err := w.insert(card, owner)
 		if err != nil {
 			return nil, fmt.Errorf("phone %s: %w", o.name, err)
@@ -102,7 +106,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		all = append(all, device.WithSIM(s))
 	}
 	p := &Phone{Phone: device.New(o.name, append(all, o.device...)...), w: w, name: o.name}
-	p.SetWiFi(o.wifi)
+	p.SetWiFi(o.wifi || o.server)
 	profile := w.profile()
 	if o.routes != nil {
 		o.routes.BaseURL = profile.BaseURL
@@ -142,6 +146,7 @@ func (w *World) insert(card simCard, owner string) (device.SIM, error) {
 		return device.SIM{}, err
 	}
 	if _, known := op.Subscriber(card.msisdn); !known {
+		w.leave(card.msisdn)
 		if err := op.AddSubscriber(mnofake.Subscriber{MSISDN: card.msisdn}); err != nil {
 			return device.SIM{}, err
 		}
