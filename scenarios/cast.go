@@ -20,6 +20,8 @@ type Cast struct {
 	TTL       Duration          `yaml:"ttl"`       // how long a check lives; the guide's 60 s when left out
 	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
 	Devices   map[string]Device `yaml:"devices"`
+	Operators Operators         `yaml:"operators"` // those that do not behave as usual
+	Platform  Platform          `yaml:"platform"`
 }
 
 // Device is a virtual phone.
@@ -34,6 +36,11 @@ type Device struct {
 	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
 	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
 	Forge     string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
+
+	MVNO         string `yaml:"mvno"`          // the virtual operator that its SIM is of
+	OptedOut     bool   `yaml:"opted_out"`     // its subscriber wants no services of this kind
+	DataWithheld bool   `yaml:"data_withheld"` // its operator may not share anything about its subscriber
+	DataCentre   bool   `yaml:"data_centre"`   // it is a program on a server, without a SIM
 }
 
 // SIM is a card in a phone.
@@ -73,12 +80,12 @@ func (c *Cast) Options() (opts []sim.Option) {
 	if c.TTL > 0 {
 		opts = append(opts, sim.WithTTL(time.Duration(c.TTL)))
 	}
-	return opts
+	return append(append(opts, c.Operators.options()...), c.Platform.options()...)
 }
 
 // AddTo puts the cast's devices into a world, in the order of their names.
 func (c *Cast) AddTo(w *sim.World) error {
-	var errs []error
+	errs := []error{c.Operators.apply(w)}
 	for _, name := range c.names() {
 		_, err := c.Devices[name].AddTo(w, name)
 		errs = append(errs, err)
@@ -105,6 +112,9 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	if d.SecondSIM != nil {
 		opts = append(opts, sim.SecondSIM(d.SecondSIM.MSISDN, d.SecondSIM.Operator))
 	}
+	if d.DataCentre {
+		opts = append(opts, sim.InDataCentre())
+	}
 	if d.WiFi {
 		opts = append(opts, sim.OnWiFi())
 	}
@@ -116,6 +126,9 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	}
 	phone, err := w.AddPhone(d.MSISDN, opts...)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.subscribe(w, phone); err != nil {
 		return nil, err
 	}
 	if d.SIMChange > 0 {
