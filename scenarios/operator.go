@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
@@ -95,11 +99,11 @@ func (all Operators) options() []sim.Option {
 // check reports what makes no sense; running says that the scenario has begun.
 func (all Operators) check(f *file, path string, running bool) {
 	for _, id := range slices.Sorted(maps.Keys(all)) {
-		path, o := path+".'"+id+"'", all[id]
 		if known := sim.DefaultOperators(); !slices.Contains(known, id) {
-			f.at(f.token(path), "there is no operator %q%s", id, hint(id, known))
+			f.at(f.key(path, id), "there is no operator %q%s", id, hint(id, known))
 			continue
 		}
+		path, o := path+".'"+id+"'", all[id]
 		f.word(path+".location", o.Location, slices.Sorted(maps.Keys(locations)))
 		f.word(path+".number_format", o.NumberFormat, slices.Sorted(maps.Keys(numberFormats)))
 		if o.RedirectStatus != 0 && !slices.Contains(redirects, o.RedirectStatus) {
@@ -117,6 +121,32 @@ func (all Operators) check(f *file, path string, running bool) {
 			f.at(f.token(path), "no_redirect and unsupported stand in the cast: what the platform knows of an operator does not change")
 		}
 	}
+}
+
+// key returns the place of a key in the mapping at a path, or that of the mapping.
+func (f *file) key(path, key string) *token.Token {
+	at := f.token(path)
+	p, err := yaml.PathString(path)
+	if err != nil {
+		return at
+	}
+	node, err := p.FilterFile(f.tree)
+	if err != nil {
+		return at
+	}
+	values := []*ast.MappingValueNode{}
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = append(values, n)
+	}
+	for _, v := range values {
+		if k, ok := v.Key.(ast.ScalarNode); ok && fmt.Sprint(k.GetValue()) == key {
+			return v.Key.GetToken()
+		}
+	}
+	return at
 }
 
 var redirects = []int{301, 302, 303, 307, 308}

@@ -76,6 +76,8 @@ func (p Platform) check(f *file, path string) {
 		}
 	}
 	for _, prefix := range slices.Sorted(maps.Keys(p.NumberRanges)) {
-		f.word(path+".number_ranges.'"+prefix+"'", p.NumberRanges[prefix], sim.DefaultOperators())
+		if id, known := p.NumberRanges[prefix], sim.DefaultOperators(); !slices.Contains(known, id) {
+			f.at(f.key(path+".number_ranges", prefix), "there is no operator %q%s", id, hint(id, known))
+		}
 	}
 }
