@@ -89,16 +89,17 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		opt(&o)
 	}
 	owner := "Device " + o.name
+	if o.server {
+		o.sims, o.wifi = nil, true // the one line that it has stands in for WiFi
+		o.device = append(o.device, device.WithWiFi(w.dataCentre(owner)))
+	}
 	all := []device.Option{
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
-		device.WithWiFi(w.fixed(owner, o.server)),
+		device.WithWiFi(w.wifi(owner)),
 		device.WithVPN(w.vpn(owner)),
 	}
 	for _, card := range o.sims {
-		if o.server {
-			break
-		}
 		s, err := w.insert(card, owner)
 		if err != nil {
 			return nil, fmt.Errorf("phone %s: %w", o.name, err)
@@ -106,7 +107,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		all = append(all, device.WithSIM(s))
 	}
 	p := &Phone{Phone: device.New(o.name, append(all, o.device...)...), w: w, name: o.name}
-	p.SetWiFi(o.wifi || o.server)
+	p.SetWiFi(o.wifi)
 	profile := w.profile()
 	if o.routes != nil {
 		o.routes.BaseURL = profile.BaseURL
