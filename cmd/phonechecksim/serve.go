@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -54,6 +55,7 @@ device, the password its path (cellular, wifi or default). SIGINT and SIGTERM en
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			debug.SetGCPercent(serve.GCPercent)
 			s, err := serve.Start(cfg)
 			if err != nil {
 				return err

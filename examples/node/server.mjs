@@ -65,4 +65,4 @@ app.get('/phone-check', async (req, res) => {
 
 app.use((err, _req, res, _next) => res.status(err.status ?? 502).json({ error_message: 'please use another way' }))
 
-const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => console.log(`listening on ${server.address().port}`))
+const server = app.listen(Number(process.env.PORT ?? 3000), process.env.HOST ?? '127.0.0.1', () => console.log(`listening on ${server.address().port}`))

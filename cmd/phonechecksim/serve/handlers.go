@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -379,51 +380,67 @@ func (s *Server) getJournal(c *call) error {
 // getEvents sends each exchange and note as it ends, as server-sent events. Last-Event-ID takes up where a connection
 // broke off; without it, what is new is sent.
 func (s *Server) getEvents(c *call) error {
-	j := c.tenant.world.Journal()
-	after := uint64(0)
+	after := uint64(math.MaxUint64)
 	if last := c.r.Header.Get("Last-Event-ID"); last != "" {
 		n, err := strconv.ParseUint(last, 10, 64)
 		if err != nil {
 			return badInput("last_event_id", "Last-Event-ID is a number")
 		}
 		after = n
-	} else {
-		for _, r := range j.Records() {
-			after = max(after, r.CloseEvent)
-		}
 	}
+	news := make(chan journal.Record, maxUnsent)
+	lost := make(chan struct{}, 1)
+	j := c.tenant.world.Journal()
+	defer j.Watch(func(r journal.Record) {
+		select {
+		case news <- r:
+		default: // the reader is too slow; the world does not wait for it
+			select {
+			case lost <- struct{}{}:
+			default:
+			}
+		}
+	})()
 	c.w.Header().Set("Content-Type", "text/event-stream")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.w.WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(c.w)
 	_, _ = io.WriteString(c.w, ": events of project "+c.tenant.id+"\n\n")
-	if err := flush.Flush(); err != nil {
-		return nil
+	flush := http.NewResponseController(c.w)
+	for _, r := range j.Records() {
+		if r.CloseEvent > after {
+			sendEvent(c.w, r)
+		}
 	}
-	done := make(chan struct{})
-	s.serving.Go(func() {
-		defer close(done)
+	for flush.Flush() == nil {
 		select {
+		case r := <-news:
+			sendEvent(c.w, r)
+		case <-lost:
+			return nil // with what it got last it can come back and have the rest
 		case <-c.r.Context().Done():
+			return nil
 		case <-s.closing:
+			return nil
 		case <-c.tenant.gone:
+			return nil
 		}
-	})
-	follow(j, after, done, func(r journal.Record) error {
-		data, err := json.Marshal(journal.View([]journal.Record{r}, journal.ViewOptions{})[0])
-		if err != nil {
-			return err
-		}
-		kind := "exchange"
-		if r.IsNote() {
-			kind = "note"
-		}
-		if _, err := fmt.Fprintf(c.w, "id: %d\nevent: %s\ndata: %s\n\n", r.CloseEvent, kind, data); err != nil {
-			return err
-		}
-		return flush.Flush()
-	})
+	}
 	return nil
+}
+
+// maxUnsent bounds what waits for a reader of events.
+const maxUnsent = 256
+
+func sendEvent(w io.Writer, r journal.Record) {
+	data, err := json.Marshal(journal.View([]journal.Record{r}, journal.ViewOptions{})[0])
+	if err != nil {
+		return // of our own types
+	}
+	kind := "exchange"
+	if r.IsNote() {
+		kind = "note"
+	}
+	_, _ = fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", r.CloseEvent, kind, data)
 }
 
 // Scenarios.

@@ -54,6 +54,10 @@ var DefaultAddr = Config{
 	AppAddr: "127.0.0.1:8090", ControlAddr: "127.0.0.1:8082",
 }
 
+// GCPercent is what the program that serves sets as the garbage collector's target: its heap is small, and at the usual
+// target a quarter of its time would go into collecting it.
+const GCPercent = 400
+
 // DefaultCast is who there is when nothing else is said: two phones with the same operator, and one with another.
 func DefaultCast() *scenarios.Cast {
 	return &scenarios.Cast{Devices: map[string]scenarios.Device{
@@ -111,9 +115,8 @@ func (s *Server) start() (err error) {
 		return err
 	}
 	s.urls = urls{
-		api: "http://" + listeners[0].Addr().String(), apiTLS: "https://" + listeners[1].Addr().String(),
-		proxy: "http://" + listeners[2].Addr().String(), app: "http://" + listeners[3].Addr().String(),
-		control: "http://" + listeners[4].Addr().String(),
+		api: "http://" + reachable(listeners[0]), apiTLS: "https://" + reachable(listeners[1]), proxy: "http://" + reachable(listeners[2]),
+		app: "http://" + reachable(listeners[3]), control: "http://" + reachable(listeners[4]),
 	}
 	s.forbid(listeners[2].Addr(), listeners[4].Addr())
 	if _, err := s.addTenant(projectSpec{ID: defaultTenant}); err != nil {
@@ -175,6 +178,15 @@ func (s *Server) listenOn(addr string) (net.Listener, error) {
 		return nil, errors.New("other machines could reach it, and whoever does controls the simulator; --expose allows that")
 	}
 	return new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+}
+
+// reachable is the address of a socket as a client on this machine has to write it.
+func reachable(l net.Listener) string {
+	ap, err := netip.ParseAddrPort(l.Addr().String())
+	if err == nil && ap.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ap.Port()).String()
+	}
+	return l.Addr().String()
 }
 
 // forbid keeps requests inside from reaching sockets of the simulator itself.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -497,6 +498,17 @@ var _ = Describe("serve", func() {
 		http.DefaultClient.CloseIdleConnections()
 		_, err = net.Dial("tcp", strings.TrimPrefix(u.at.API, "http://"))
 		Expect(err).To(HaveOccurred())
+	})
+
+	It("can be exposed, and then reaches nothing of this machine", func() {
+		u := start(func(c *serve.Config) { c.Expose, c.APIAddr = true, "0.0.0.0:0" })
+		Expect(u.at.API).To(HavePrefix("http://127.0.0.1:"))
+		own := httptest.NewServer(http.NotFoundHandler())
+		defer own.Close()
+		Expect(send(u.client(u.at.Devices[0].Proxies["cellular"]), "GET", own.URL, "").status).To(Equal(502))
+		var said bytes.Buffer
+		u.s.Summary(&said)
+		Expect(said.String()).To(ContainSubstring("Exposed: other machines can reach it."))
 	})
 
 	It("puts direct visits where it is told to", func() {

@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -119,7 +121,7 @@ func (s *Server) addTenant(spec projectSpec) (*tenant, error) {
 		return nil, &apiError{http.StatusConflict, "too_many_projects", fmt.Sprintf("there are %d projects; delete one first", maxTenants)}
 	}
 	s.tenants = append(s.tenants, t)
-	s.serving.Go(func() { s.logExchanges(t) })
+	s.logExchanges(t)
 	return t, nil
 }
 
@@ -243,7 +245,7 @@ func (s *Server) addDevice(t *tenant, name string, spec scenarios.Device) (*tena
 		}
 		s.forbid(l.Addr())
 		d.listeners = append(d.listeners, l)
-		d.proxies[path] = "http://" + l.Addr().String()
+		d.proxies[path] = "http://" + reachable(l)
 		t.door.Serve(l, t.door.ProxyOn(way))
 	}
 	t.devices = append(t.devices, d)
@@ -283,43 +285,14 @@ func (t *tenant) close() {
 
 // logExchanges logs each exchange when it has ended.
 func (s *Server) logExchanges(t *tenant) {
-	follow(t.world.Journal(), 0, t.gone, func(r journal.Record) error {
-		if r.IsNote() {
-			s.cfg.Log.Info(journal.Redact(r.Text, false), "project", t.id)
-			return nil
-		}
-		s.cfg.Log.Info(r.Line(), "project", t.id)
-		return nil
-	})
-}
-
-// follow hands on each record that has ended after the given event, in the order of their ends, until done or an error.
-func follow(j *journal.Journal, after uint64, done <-chan struct{}, to func(journal.Record) error) {
-	for {
-		changed := j.Changed()
-		var ended []journal.Record
-		newest := uint64(0)
-		for _, r := range j.Records() {
-			newest = max(newest, r.CloseEvent)
-			if !r.Open() && r.CloseEvent > after {
-				ended = append(ended, r)
-			}
-		}
-		if newest < after { // it was reset
-			after = 0
-			continue
-		}
-		slices.SortFunc(ended, func(a, b journal.Record) int { return int(a.CloseEvent) - int(b.CloseEvent) })
-		for _, r := range ended {
-			after = r.CloseEvent
-			if to(r) != nil {
-				return
-			}
-		}
-		select {
-		case <-changed:
-		case <-done:
-			return
-		}
+	if !s.cfg.Log.Enabled(context.Background(), slog.LevelInfo) {
+		return
 	}
+	t.world.Journal().Watch(func(r journal.Record) {
+		text := r.Line()
+		if r.IsNote() {
+			text = journal.Redact(r.Text, false)
+		}
+		s.cfg.Log.Info(text, "project", t.id)
+	})
 }
