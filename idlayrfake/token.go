@@ -1,6 +1,9 @@
 package idlayrfake
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // maxTokens bounds the tokens kept. A server that asks for one per check reaches
 // it in an hour at 18 checks a second; the oldest then end early.
@@ -21,6 +24,15 @@ type tokens struct {
 }
 
 func newTokens() tokens { return tokens{byValue: map[string]token{}} }
+
+// RevokeTokens ends every access token, as if somebody had revoked the credentials' tokens in the vendor's console. Servers
+// learn of it when the next call is answered 401.
+func (p *Platform) RevokeTokens() {
+	p.mu.Lock()
+	p.tokens = newTokens()
+	p.mu.Unlock()
+	p.decide(context.Background(), "", "", "all access tokens revoked")
+}
 
 func (t *tokens) add(value string, tok token, now time.Time) {
 	for len(t.order) > 0 {

@@ -27,7 +27,16 @@ func platformOnly(next decide) decide {
 			a.challenge = `Basic realm="sna"`
 			return a
 		}
-		return next(o, r, id)
+		b := o.Behaviour()
+		o.slow(r.Context(), b.ResultDelay)
+		if a, broken := failure(b.ResultFailure); broken {
+			return a
+		}
+		a := next(o, r, id)
+		if a.status == http.StatusOK && b.ResultBody != "" {
+			a.body = []byte(b.ResultBody)
+		}
+		return a
 	}
 }
 
@@ -50,15 +59,15 @@ func (o *Operator) subscriber(_ *http.Request, msisdn string) answer { return o.
 
 func (o *Operator) describe(msisdn, sessionID string) answer {
 	s, ok := o.Subscriber(msisdn)
-	if !ok {
+	if !ok || s.anonymous() != "" {
 		return refuse(http.StatusNotFound, "subscriber_not_found", "")
 	}
 	if s.NoData {
 		return refuse(http.StatusForbidden, "no_data_available", "")
 	}
 	body := resultBody{SessionID: sessionID, MSISDN: s.MSISDN, NetworkID: o.cfg.NetworkID}
-	if o.cfg.NumberFormat != nil {
-		body.MSISDN = o.cfg.NumberFormat(s.MSISDN)
+	if format := o.Behaviour().NumberFormat; format != nil {
+		body.MSISDN = format(s.MSISDN)
 	}
 	if !s.SIMChangedAt.IsZero() {
 		body.SIMChangedAt = s.SIMChangedAt.UTC().Format(time.RFC3339)

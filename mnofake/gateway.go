@@ -30,14 +30,19 @@ func (o *Operator) Gateway(next http.Handler) http.Handler {
 			o.observe(r.Context(), "gateway removes "+strconv.Itoa(removed)+" subscriber header(s) sent by the client")
 		}
 		ctx := r.Context()
-		if s, ok := o.source(r.RemoteAddr); ok {
+		s, ok := o.source(r.RemoteAddr)
+		why := "no known subscriber at this source address"
+		if ok {
+			why = s.anonymous()
+		}
+		if why == "" {
 			header.Set(stampHeader, s.MSISDN)
 			ctx = context.WithValue(ctx, stampKey{}, stamp{by: o, msisdn: s.MSISDN})
 			o.observe(ctx, "gateway stamps "+s.MSISDN)
 		} else {
 			// Masks a mark of an outer gateway: its header is gone too.
 			ctx = context.WithValue(ctx, stampKey{}, stamp{})
-			o.observe(ctx, "gateway stamps nothing: no known subscriber at this source address")
+			o.observe(ctx, "gateway stamps nothing: "+why)
 		}
 		enriched := r.WithContext(ctx)
 		enriched.Header = header

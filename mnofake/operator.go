@@ -61,9 +61,8 @@ type Config struct {
 
 	// ReturnHosts are the hosts a return_url may point to: each entry allows itself and every host below it. Empty allows none.
 	ReturnHosts []string
-	// RedirectHops is the number of extra redirects on the redirect endpoint's own host, each of which sets a cookie that
-	// the next one requires. 0 answers at once.
-	RedirectHops int
+	// Behaviour is how it answers at first; see SetBehaviour.
+	Behaviour
 
 	// Clock is the time by which sessions expire; nil is a clock that stands still, so that none does.
 	Clock Clock
@@ -72,8 +71,9 @@ type Config struct {
 	// MaxSessions bounds the sessions kept at one time; the oldest gives way. 0 means 65536.
 	MaxSessions int
 
-	// NumberFormat spells the MSISDN in result answers, for operators that write numbers their own way; nil leaves it as is.
-	NumberFormat func(msisdn string) string
+	// Delay holds the answer to the request with that context back for a time, without keeping the operator from its
+	// work. Nil: every answer comes at once, whatever Behaviour says.
+	Delay func(ctx context.Context, d time.Duration)
 	// Observe receives short notes on what the operator did with a request, e.g. "gateway stamps 447700900001". It is called
 	// without any lock held, from the goroutine that serves the request; nil drops the notes.
 	Observe func(ctx context.Context, text string)
@@ -85,8 +85,9 @@ type Operator struct {
 	cfg        Config
 	credential [2][sha256.Size]byte // of the back channel: id and secret
 
-	mu          sync.RWMutex // guards the four below
-	returns     []string     // Config.ReturnHosts, and those that came later; replaced whole
+	mu          sync.RWMutex // guards the five below
+	behaves     Behaviour
+	returns     []string // Config.ReturnHosts, and those that came later; replaced whole
 	subscribers map[string]Subscriber
 	pools       []*pool
 	attached    map[netip.Addr]string // source address of a data session -> MSISDN; "" if it is shared or a visitor's
@@ -112,9 +113,9 @@ func New(cfg Config) *Operator {
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = defaultMaxSessions
 	}
-	cfg.RedirectHops = max(cfg.RedirectHops, 0)
 	o := &Operator{
 		cfg:         cfg,
+		behaves:     cfg.Behaviour,
 		subscribers: make(map[string]Subscriber),
 		attached:    make(map[netip.Addr]string),
 		sessions:    sessions{ttl: cfg.SessionTTL, max: cfg.MaxSessions, byID: make(map[string]session)},
@@ -136,6 +137,7 @@ func (o *Operator) Config() Config {
 	cfg.Aliases = slices.Clone(cfg.Aliases)
 	cfg.Prefixes = slices.Clone(cfg.Prefixes)
 	cfg.ReturnHosts = slices.Clone(o.returnHosts())
+	cfg.Behaviour = o.Behaviour()
 	return cfg
 }
 
@@ -154,8 +156,8 @@ func (o *Operator) returnHosts() []string {
 	return o.returns
 }
 
-// ServeHTTP answers the redirect endpoint (GET /start) and the back channel (GET /sna/v1/results/{session} and
-// GET /sna/v1/subscribers/{msisdn}). Any other path is 404, any other method 405, both with a small JSON body.
+// ServeHTTP answers the redirect endpoint (GET /start, and POST /consent) and the back channel (GET
+// /sna/v1/results/{session} and GET /sna/v1/subscribers/{msisdn}). Any other path is 404, any other method 405, both with a small JSON body.
 func (o *Operator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.answer(r).write(w)
 }

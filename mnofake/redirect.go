@@ -22,7 +22,12 @@ type redirectQuery struct {
 // redirect is the hop of step 5 where the operator learns which SIM opened the check URL. Nothing is bound unless the whole
 // query is in order.
 func (o *Operator) redirect(r *http.Request, _ string) answer {
-	q, problem := o.parseRedirect(r.URL.RawQuery)
+	b := o.Behaviour()
+	o.slow(r.Context(), b.RedirectDelay)
+	if a, broken := failure(b.RedirectFailure); broken {
+		return a
+	}
+	q, problem := o.parseRedirect(r.URL.RawQuery, b.hops())
 	if problem != "" {
 		return refuse(http.StatusBadRequest, "invalid_request", problem)
 	}
@@ -30,9 +35,11 @@ func (o *Operator) redirect(r *http.Request, _ string) answer {
 		return refuse(http.StatusBadRequest, "invalid_request", "the cookie set by the hop before is missing")
 	}
 	msisdn, stamped := o.stamped(r)
-	last := q.hop == o.cfg.RedirectHops
+	asks := stamped && o.mustAsk(b, msisdn)
+	last := q.hop == b.hops()
+	end := last && !asks && !b.RedirectLoop
 	// Only the first hop begins a session: whoever comes in at a later one did not follow the chain.
-	s, ok := o.sessions.bind(o.cfg.Clock.Now(), q.session, msisdn, q.hop == 0, last)
+	s, ok := o.sessions.bind(o.cfg.Clock.Now(), q.session, msisdn, q.hop == 0, end)
 	switch {
 	case !ok:
 		return refuse(http.StatusBadRequest, "invalid_request", "the chain did not begin at its first hop, or took too long")
@@ -44,15 +51,23 @@ func (o *Operator) redirect(r *http.Request, _ string) answer {
 		o.observe(r.Context(), "redirect bound to "+msisdn)
 	}
 	switch {
+	case asks:
+		o.observe(r.Context(), "redirect stops at the consent page")
+		return consentPage(r)
 	case !last:
-		return q.nextHop()
+		return q.nextHop(r, b)
+	case b.RedirectLoop:
+		q.hop = 0
+		return answer{status: b.redirectStatus(), location: b.Location.write(r, q.encode())}
+	case q.returnURL != "" && b.Location == LocationMissing:
+		return answer{status: b.redirectStatus()}
 	case q.returnURL != "":
-		return answer{status: http.StatusFound, location: q.returnURL}
+		return answer{status: b.redirectStatus(), location: q.returnURL}
 	}
 	return okAnswer(r)
 }
 
-func (o *Operator) parseRedirect(raw string) (q redirectQuery, problem string) {
+func (o *Operator) parseRedirect(raw string, hops int) (q redirectQuery, problem string) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return q, "the query is malformed"
@@ -66,7 +81,7 @@ func (o *Operator) parseRedirect(raw string) (q redirectQuery, problem string) {
 		return q, "session must be 1 to " + strconv.Itoa(maxSessionID) + " letters, digits, '-', '.', '_' or '~'"
 	}
 	if values.Has("hop") {
-		if q.hop, err = strconv.Atoi(values.Get("hop")); err != nil || q.hop < 1 || q.hop > o.cfg.RedirectHops {
+		if q.hop, err = strconv.Atoi(values.Get("hop")); err != nil || q.hop < 1 || q.hop > hops {
 			return q, "hop is out of range"
 		}
 	}
@@ -105,16 +120,24 @@ func plainHost(host string) bool {
 	})
 }
 
-// nextHop sends the device on to the following hop with the cookie that hop asks for.
-func (q redirectQuery) nextHop() answer {
-	q.hop++
-	values := url.Values{"session": {q.session}, "hop": {strconv.Itoa(q.hop)}}
+// encode writes the query of a hop.
+func (q redirectQuery) encode() string {
+	values := url.Values{"session": {q.session}}
+	if q.hop > 0 {
+		values.Set("hop", strconv.Itoa(q.hop))
+	}
 	if q.returnURL != "" {
 		values.Set("return_url", q.returnURL)
 	}
+	return values.Encode()
+}
+
+// nextHop sends the device on to the following hop with the cookie that hop asks for.
+func (q redirectQuery) nextHop(r *http.Request, b Behaviour) answer {
+	q.hop++
 	return answer{
-		status:   http.StatusFound,
-		location: "/start?" + values.Encode(),
+		status:   b.redirectStatus(),
+		location: b.Location.write(r, q.encode()),
 		cookie:   &http.Cookie{Name: hopCookie, Value: q.cookieValue(), Path: "/", HttpOnly: true},
 	}
 }

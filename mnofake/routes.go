@@ -11,14 +11,18 @@ import (
 // decide is what answers a route. The id is the path's last segment where the route has one.
 type decide func(o *Operator, r *http.Request, id string) answer
 
-// routes is the flat route table. Every route is GET alone: HEAD, which link scanners send, must not bind a session.
+const startPath = "/start"
+
+// routes is the flat route table. Every route has one method: HEAD, which link scanners send, must not bind a session, and no
+// link that is merely followed must give consent.
 var routes = map[string]struct {
-	path   string
-	decide decide
+	method, path string
+	decide       decide
 }{
-	"redirect":   {"/start", (*Operator).redirect},
-	"result":     {"/sna/v1/results/{id}", platformOnly((*Operator).result)},
-	"subscriber": {"/sna/v1/subscribers/{id}", platformOnly((*Operator).subscriber)},
+	"redirect":   {http.MethodGet, startPath, (*Operator).redirect},
+	"consent":    {http.MethodPost, "/consent", (*Operator).consent},
+	"result":     {http.MethodGet, "/sna/v1/results/{id}", platformOnly((*Operator).result)},
+	"subscriber": {http.MethodGet, "/sna/v1/subscribers/{id}", platformOnly((*Operator).subscriber)},
 }
 
 // router matches requests to routes, for all operators: to build one is the dearest part of an operator's life, and it
@@ -26,7 +30,7 @@ var routes = map[string]struct {
 var router = sync.OnceValue(func() *mux.Router {
 	r := mux.NewRouter().SkipClean(true) // a cleaned path would be answered with a redirect of mux's own
 	for name, route := range routes {
-		r.Path(route.path).Methods(http.MethodGet).Name(name).Handler(http.NotFoundHandler())
+		r.Path(route.path).Methods(route.method).Name(name).Handler(http.NotFoundHandler())
 	}
 	return r
 })
@@ -39,7 +43,9 @@ func (o *Operator) answer(r *http.Request) answer {
 		return routes[m.Route.GetName()].decide(o, r, m.Vars["id"])
 	case errors.Is(m.MatchErr, mux.ErrMethodMismatch):
 		a := refuse(http.StatusMethodNotAllowed, "method_not_allowed", "")
-		a.allow = http.MethodGet
+		if a.allow = http.MethodGet; r.URL.Path == routes["consent"].path {
+			a.allow = http.MethodPost
+		}
 		return a
 	default:
 		return refuse(http.StatusNotFound, "not_found", "")

@@ -17,6 +17,14 @@ type Subscriber struct {
 	// NoData says that the operator may not share anything about this subscriber (opt-out, corporate line, no consent):
 	// the back channel answers 403 no_data_available.
 	NoData bool
+	// OptedOut says that the subscriber wants no services of this kind: the gateway does not stamp, and the back channel
+	// does not know the number.
+	OptedOut bool
+	// MVNO names the virtual operator that the SIM is of, empty for the operator's own. A virtual operator has its data
+	// sessions here and keeps its own books: the gateway has no number to stamp, and the back channel does not know it.
+	MVNO string
+	// Consented says that the subscriber has consented, see Behaviour.AskConsent.
+	Consented bool
 }
 
 // AddSubscriber makes a SIM known to the operator. A malformed MSISDN or IMSI, and an MSISDN that is already there, are errors.
@@ -63,6 +71,17 @@ func (o *Operator) Subscriber(msisdn string) (Subscriber, bool) {
 	defer o.mu.RUnlock()
 	s, ok := o.subscribers[msisdn]
 	return s, ok
+}
+
+// anonymous says why the operator does not name a subscriber to anybody, empty if it does.
+func (s Subscriber) anonymous() string {
+	switch {
+	case s.MVNO != "":
+		return "a SIM of " + s.MVNO + ", a guest on this network"
+	case s.OptedOut:
+		return "the subscriber has opted out"
+	}
+	return ""
 }
 
 func (o *Operator) unknown(msisdn string) error {

@@ -22,6 +22,8 @@ type Cast struct {
 	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
 	PhoneIP   bool              `yaml:"phone_ip"`  // the server passes the address that a number came from on to the platform
 	Devices   map[string]Device `yaml:"devices"`
+	Operators Operators         `yaml:"operators"` // those that do not behave as usual
+	Platform  Platform          `yaml:"platform"`
 }
 
 // Device is a virtual phone.
@@ -39,7 +41,13 @@ type Device struct {
 	Forge      string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
 	Emulator   bool              `yaml:"emulator"`    // a program on a computer: all its networks are that computer's
 	HTTPSOnly  bool              `yaml:"https_only"`  // its browser asks for every http URL as https
-	Path       `yaml:",inline"`
+
+	MVNO         string `yaml:"mvno"`          // the virtual operator that its SIM is of
+	OptedOut     bool   `yaml:"opted_out"`     // its subscriber wants no services of this kind
+	DataWithheld bool   `yaml:"data_withheld"` // its operator may not share anything about its subscriber
+	DataCentre   bool   `yaml:"data_centre"`   // it is a program on a server, without a SIM
+
+	Path `yaml:",inline"`
 }
 
 // SIM is a card in a phone.
@@ -82,12 +90,12 @@ func (c *Cast) Options() (opts []sim.Option) {
 	if c.TTL > 0 {
 		opts = append(opts, sim.WithTTL(time.Duration(c.TTL)))
 	}
-	return opts
+	return append(append(opts, c.Operators.options()...), c.Platform.options()...)
 }
 
 // AddTo puts the cast's devices into a world, in the order of their names.
 func (c *Cast) AddTo(w *sim.World) error {
-	var errs []error
+	errs := []error{c.Operators.apply(w)}
 	for _, name := range c.Names() {
 		_, err := c.Devices[name].AddTo(w, name)
 		errs = append(errs, err)
@@ -114,6 +122,9 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	if d.SecondSIM != nil {
 		opts = append(opts, sim.SecondSIM(d.SecondSIM.MSISDN, d.SecondSIM.Operator))
 	}
+	if d.DataCentre {
+		opts = append(opts, sim.InDataCentre())
+	}
 	if d.WiFi {
 		opts = append(opts, sim.OnWiFi())
 	}
@@ -127,6 +138,9 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	}
 	phone, err := w.AddPhone(d.MSISDN, opts...)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.subscribe(w, phone); err != nil {
 		return nil, err
 	}
 	d.turn(phone)

@@ -40,6 +40,7 @@ func (r *run) expect(e Expect, where, path string) {
 	number("device.http_status", e.Device.HTTPStatus, known.HTTPStatus)
 	text("device.error", e.Device.Error, known.Error)
 	text("device.problem", e.Device.Problem, known.Problem)
+	answers(e.Device.Answer, known.Answer, fail)
 
 	c, _ := r.check()
 	text("check.status", e.Check.Status, string(c.Status))

@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/phonechecksim/phonechecksim/device"
+	"github.com/phonechecksim/phonechecksim/sim"
 )
 
 // maxFile is the largest scenario file that is read, in bytes.
@@ -278,6 +279,8 @@ func (f *file) checkCast(path string, c Cast) {
 	if len(c.Devices) == 0 {
 		f.at(f.token(path), "the cast needs at least one device: devices: {alice: {msisdn: \"447700900001\"}}")
 	}
+	c.Operators.check(f, path+".operators", false)
+	c.Platform.check(f, path+".platform")
 	for _, name := range c.Names() {
 		f.checkDevice(path+".devices."+name, c.Devices[name])
 		f.checkHotspot(path+".devices."+name, c, name, c.Devices[name].Path)
@@ -302,7 +305,10 @@ func (f *file) number(path, written string) {
 }
 
 func (f *file) checkDevice(path string, d Device) {
-	f.number(path+".msisdn", d.MSISDN)
+	if d.MSISDN != "" || !d.DataCentre {
+		f.number(path+".msisdn", d.MSISDN)
+	}
+	f.word(path+".operator", d.Operator, sim.DefaultOperators())
 	if d.SecondSIM != nil {
 		f.number(path+".second_sim.msisdn", d.SecondSIM.MSISDN)
 	}
@@ -363,6 +369,8 @@ func (f *file) checkStep(path string, s *Scenario, step *Step) {
 		if v.AfterAnswers < 0 {
 			f.at(f.token(path+".after_answers"), "after_answers counts answers and cannot be negative")
 		}
+	case player:
+		v.check(f, path, s)
 	case *Fault:
 		f.checkFault(path, *v)
 	}

@@ -80,6 +80,26 @@ var _ = Describe("A scenario file", func() {
 		Entry("no name", "scenario: mine", "scenario: My First", `this is "My First"`),
 		Entry("a fault that does nothing", "delay: 1s", "times: 1", "the fault does nothing"),
 		Entry("a fault nowhere", `host: "sna.*", `, "", "a fault needs the host"),
+		Entry("an operator that there is not", "  devices:", "  operators: {\"2341\": {}}\n  devices:", `mine.yaml:4:15: there is no operator "2341"; did you mean "23410"?`),
+		Entry("a habit that operators do not have", "  devices:", "  operators: {\"23410\": {redirect_hop: 1}}\n  devices:", `mine.yaml:4:25: 23410 has no "redirect_hop"; did you mean "redirect_hops"?`),
+		Entry("no status of a redirect", "  devices:", "  operators: {\"23410\": {redirect_status: 200}}\n  devices:", `mine.yaml:4:42: 200 is not the status of a redirect; it may be one of [301 302 303 307 308]`),
+		Entry("no failure", "  devices:", "  operators: {\"23410\": {result_failure: 404}}\n  devices:", `mine.yaml:4:41: result_failure is a status from 500 to 599, not 404`),
+		Entry("too many hops", "  devices:", "  operators: {\"23410\": {redirect_hops: -1}}\n  devices:", `an operator has from 0 to 50 redirect_hops, not -1`),
+		Entry("a Location of no known form", "  devices:", "  operators: {\"23410\": {location: absolut}}\n  devices:", `"absolut" is not a known location; did you mean "absolute"?`),
+		Entry("numbers of no known form", "  devices:", "  operators: {23410: {number_format: nat}}\n  devices:", `"nat" is not a known number_format`),
+		Entry("an unknown mode", "  devices:", "  platform: {mode: sandbx}\n  devices:", `mine.yaml:4:20: "sandbx" is not a known mode; did you mean "sandbox"?`),
+		Entry("an unknown scope", "  devices:", "  platform: {scopes: [phone-check]}\n  devices:", `"phone-check" is not a known scope; did you mean "phone_check"?`),
+		Entry("a negative limit", "  devices:", "  platform: {rate_limit: -1}\n  devices:", `mine.yaml:4:26: rate_limit cannot be negative`),
+		Entry("a range of nobody's", "  devices:", "  platform: {number_ranges: {\"4477\": \"23411\"}}\n  devices:", `mine.yaml:4:30: there is no operator "23411"; did you mean "23410"?`),
+		Entry("a SIM of nobody's", "wifi: true", "operator: \"23411\"", `"23411" is not a known operator; did you mean "23410"?`),
+		Entry("operators that change what the platform knows", "- advance: 61s", "- set_operators: {\"23410\": {unsupported: true}}", `no_redirect and unsupported stand in the cast`),
+		Entry("operators that there are not, later", "- advance: 61s", "- set_operators: {\"23401\": {}}", `mine.yaml:8:21: there is no operator "23401"`),
+		Entry("a call to nowhere", "- advance: 61s", "- call: {method: GET}", `mine.yaml:8:12: call needs to, a path of the device's server such as /me, or a URL`),
+		Entry("a method that there is not", "- advance: 61s", "- call: {method: GETT, to: /me}", `"GETT" is not a known method; did you mean "GET"?`),
+		Entry("a forgery of no known kind", "- advance: 61s", "- forge_callback: {how: unsignd}", `"unsignd" is not a known how; did you mean "unsigned"?`),
+		Entry("a forgery of no kind", "- advance: 61s", "- forge_callback: {device: alice}", `forge_callback needs to know how: unsigned, other_key`),
+		Entry("a replay of nothing", "- advance: 61s", "- forge_callback: {how: replay}", `there is no callback to take: the cast has no callbacks: true`),
+		Entry("a call about nobody's check", "- advance: 61s", "- call: {to: /me, check_of: bob}", `the cast has no device "bob"`),
 		Entry("syntax", "cast:\n", "cast: [\n", "mine.yaml:"),
 		Entry("several documents", "cast:", "---\ncast:", "a scenario file holds one scenario, this one holds 2"),
 	)
@@ -132,6 +152,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &x [*x]")
 	f.Add("scenario: A\nscript: !0000000 00")
 	f.Add(strings.Repeat("- ", 99) + strings.Repeat("[", 99))
+	f.Add("scenario: x\ncast: {operators: {a: null, 1: {}, \"'\": {}}, platform: {number_ranges: {'': \"''\"}}}\nscript: [set_operators: {'.': {}}, call: {to: null}, forge_callback: null, revoke_tokens: {}]")
 	f.Add("scenario: [1, {2: 3}]\ncast: {devices: {a: null}}\nscript: [null, {verify: null}]")
 	f.Add("expect: {check: {match: [true]}}\n? {a: b}\n: c")
 	f.Fuzz(func(t *testing.T, content string) {

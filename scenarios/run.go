@@ -52,6 +52,7 @@ type DeviceResult struct {
 	Error            string `json:"error,omitempty"`
 	ErrorDescription string `json:"error_description,omitempty"`
 	Problem          string `json:"problem,omitempty"`
+	Answer           string `json:"-"` // whole; it may hold what only the device should have
 }
 
 // CheckResult is what the platform knows at the end.
@@ -123,6 +124,9 @@ type actor struct {
 
 // cast makes the devices, in the order of their names: addresses are given out in that order.
 func (r *run) cast() error {
+	if err := r.s.Cast.Operators.apply(r.w); err != nil {
+		return err
+	}
 	for _, name := range r.s.Cast.Names() {
 		phone, err := r.s.Cast.Devices[name].AddTo(r.w, name)
 		if err != nil {
@@ -178,6 +182,8 @@ func (r *run) step(ctx context.Context, step *Step) {
 		r.set(v)
 	case *Fault:
 		r.w.Fault(v.fault())
+	case player:
+		v.play(ctx, r)
 	default: // clear_faults
 		r.w.ClearFaults()
 	}
@@ -245,6 +251,7 @@ func (a *actor) opened(res device.Result) {
 // learn takes the server's answer. An error is in what the answer leaves out.
 func (a *actor) learn(answer device.Answer, _ error) {
 	a.known.AnswerStatus, a.known.Match, a.known.NoSIMChange = answer.Status, answer.Match, answer.NoSIMChange
+	a.known.Answer = string(answer.Body)
 }
 
 // statusOf is the HTTP status behind a failed start; one that went well has status 200 at this server.

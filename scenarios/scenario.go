@@ -46,7 +46,13 @@ type Step struct {
 	Set           *Set          `yaml:"set"`            // change a device
 	Fault         *Fault        `yaml:"fault"`          // break the network
 	ClearFaults   *struct{}     `yaml:"clear_faults"`   // mend it
-	Expect        Expect        `yaml:"expect"`
+
+	SetOperators  SetOperators   `yaml:"set_operators"`  // change how operators behave
+	RevokeTokens  *RevokeTokens  `yaml:"revoke_tokens"`  // end the server's access tokens
+	Call          *Call          `yaml:"call"`           // one request of the device's own
+	ForgeCallback *ForgeCallback `yaml:"forge_callback"` // what looks like a callback, from a device
+
+	Expect Expect `yaml:"expect"`
 }
 
 // Act names the device that acts; it may be left out when there is only one.
@@ -121,6 +127,8 @@ type DeviceState struct {
 	HTTPStatus   int     `yaml:"http_status"`   // the status at the end of the redirect chain
 	Error        string  `yaml:"error"`         // the SDK's error code
 	Problem      string  `yaml:"problem"`       // the problem that the platform gave it instead of a redirect
+
+	Answer []string `yaml:"answer"` // each is part of the last answer to a result, a code or a call
 }
 
 // CheckState is what the platform knows.
@@ -213,5 +221,9 @@ func (s *Step) verbs() (all []verb) {
 	add("set", s.Set, s.Set != nil)
 	add("fault", s.Fault, s.Fault != nil)
 	add("clear_faults", s.ClearFaults, s.ClearFaults != nil)
+	add("set_operators", s.SetOperators, s.SetOperators != nil)
+	add("revoke_tokens", s.RevokeTokens, s.RevokeTokens != nil)
+	add("call", s.Call, s.Call != nil)
+	add("forge_callback", s.ForgeCallback, s.ForgeCallback != nil)
 	return all
 }

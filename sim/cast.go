@@ -23,6 +23,14 @@ func defaultOperators() []mnofake.Config {
 	}
 }
 
+// DefaultOperators returns the network ids of the operators that every world has.
+func DefaultOperators() (networkIDs []string) {
+	for _, cfg := range defaultOperators() {
+		networkIDs = append(networkIDs, cfg.NetworkID)
+	}
+	return networkIDs
+}
+
 // defaultSubscribers are the numbers that exist before any phone does, by network id.
 var defaultSubscribers = map[string][]string{
 	DefaultOperator: {"447700900001", "447700900002", "447700900003"},

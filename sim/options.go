@@ -90,7 +90,15 @@ func (o *options) ownProject() idlayrfake.Project {
 	return p
 }
 
-// WithPlatform changes the platform's configuration before the world is built.
+// WithPlatform changes the platform's configuration before the world is built. Several changes are made in their order.
 func WithPlatform(change func(*idlayrfake.Config)) Option {
-	return func(o *options) { o.platform = change }
+	return func(o *options) {
+		before := o.platform
+		o.platform = func(c *idlayrfake.Config) {
+			if before != nil {
+				before(c)
+			}
+			change(c)
+		}
+	}
 }

@@ -28,6 +28,7 @@ type PhoneOption func(*phoneOptions)
 
 type phoneOptions struct {
 	name   string
+	server bool
 	sims   []simCard
 	device []device.Option
 	wifi   bool
@@ -96,7 +97,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		return nil, fmt.Errorf("phone %s: %w", o.name, err)
 	}
 	owner := "Device " + o.name
-	wifi := w.wifi(owner)
+	wifi := w.fixed(owner, o.server)
 	all := []device.Option{
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
@@ -105,6 +106,9 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	}
 	lines := make([]line, 0, len(o.sims))
 	for _, card := range o.sims {
+		if o.server {
+			break
+		}
 		l, err := w.insert(card, owner, o.path)
 		if err != nil {
 			closeLines(lines)
@@ -118,7 +122,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	if o.path != (Path{}) {
 		p.compose()
 	}
-	p.SetWiFi(o.wifi)
+	p.SetWiFi(o.wifi || o.server)
 	profile := w.profile()
 	if o.routes != nil {
 		o.routes.BaseURL = profile.BaseURL
@@ -158,6 +162,7 @@ func (w *World) insert(card simCard, owner string, path Path) (line, error) {
 		return line{}, err
 	}
 	if _, known := op.Subscriber(card.msisdn); !known {
+		w.leave(card.msisdn)
 		if err := op.AddSubscriber(mnofake.Subscriber{MSISDN: card.msisdn}); err != nil {
 			return line{}, err
 		}

@@ -301,7 +301,7 @@ func (w *World) addOperator(cfg mnofake.Config) error {
 	if cfg.PlatformID == "" {
 		cfg.PlatformID, cfg.PlatformSecret = "idlayr", "back-channel-of-"+name
 	}
-	cfg.Clock, cfg.Observe = w.clk, vnet.Note
+	cfg.Clock, cfg.Observe, cfg.Delay = w.clk, vnet.Note, vnet.Delay
 	cfg.ReturnHosts = append(slices.Clone(cfg.ReturnHosts), "api.idlayr.com", "api.tru.id")
 	op := &operator{Operator: mnofake.New(cfg), cfg: cfg, sna: "sna." + name + ".example", api: "api." + name + ".example"}
 	for _, msisdn := range defaultSubscribers[cfg.NetworkID] {
@@ -340,13 +340,14 @@ func (w *World) networks() []idlayrfake.Network {
 	return all
 }
 
-// numberNetwork is the number-portability database: it knows the operator that a number is with, not its prefix.
+// numberNetwork is the number-portability database: it knows the operator that a number is with, not its prefix. A number of
+// a virtual operator is with none of those that the platform works with.
 func (w *World) numberNetwork(msisdn string) (networkID string, ok bool) {
 	w.mu.Lock()
 	operators := w.operators
 	w.mu.Unlock()
 	for _, op := range operators {
-		if _, ok := op.Subscriber(msisdn); ok {
+		if s, ok := op.Subscriber(msisdn); ok && s.MVNO == "" {
 			return op.cfg.NetworkID, true
 		}
 	}
