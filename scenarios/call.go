@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -49,7 +50,15 @@ func (c *Call) play(ctx context.Context, r *run) {
 	for name, value := range c.Headers {
 		header.Set(name, value)
 	}
-	a.learn(a.phone.Call(ctx, method, fill.Replace(c.To), header, fill.Replace(c.Body)))
+	answer, err := a.phone.Call(ctx, method, fill.Replace(c.To), header, fill.Replace(c.Body))
+	a.learn(answer, err)
+	var started struct {
+		CheckID  string `json:"check_id"`
+		CheckURL string `json:"check_url"`
+	}
+	if json.Unmarshal(answer.Body, &started) == nil && started.CheckID != "" && started.CheckURL != "" {
+		a.started.CheckID, a.started.CheckURL = started.CheckID, started.CheckURL // the call has started a check
+	}
 }
 
 // player is a verb that plays itself.

@@ -22,6 +22,7 @@ type Platform struct {
 	Balance       int               `yaml:"balance"`        // checks that it is good for; further ones are refused
 	TokenTTL      Duration          `yaml:"token_ttl"`      // how long an access token is good
 	ResultDelay   Duration          `yaml:"result_delay"`   // how long after the opening of a check URL it has no result, v0.1
+	ClockAhead    Duration          `yaml:"clock_ahead"`    // how much the platform's clock is ahead of the server's
 	NumberRanges  map[string]string `yaml:"number_ranges"`  // in place of the portability data: the network id that a range of numbers was given to
 }
 
@@ -47,11 +48,22 @@ func (p Platform) options() []sim.Option {
 		if p.Balance > 0 {
 			c.Balance, c.RefuseEmptyBalance = p.Balance, true
 		}
+		if p.ClockAhead > 0 {
+			c.Clock = ahead{c.Clock, time.Duration(p.ClockAhead)}
+		}
 		if len(p.NumberRanges) > 0 {
 			c.NumberNetwork = p.rangeOf
 		}
 	})}
 }
+
+// ahead is a clock that shows a later time.
+type ahead struct {
+	idlayrfake.Clock
+	by time.Duration
+}
+
+func (a ahead) Now() time.Time { return a.Clock.Now().Add(a.by) }
 
 // rangeOf returns the network id that the longest range of a number was given to.
 func (p Platform) rangeOf(msisdn string) (networkID string, ok bool) {

@@ -75,8 +75,10 @@ func (w *World) Explain(checkID string) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Check %s for %s is %s: %s\n", c.CheckID, c.PhoneNumber, c.Status, verdict(c))
-	for _, e := range w.log.of(checkID) {
-		fmt.Fprintf(&b, "  +%.2fs  %s\n", e.at.Sub(c.CreatedAt).Seconds(), e.Text)
+	events := w.log.of(checkID)
+	for _, e := range events {
+		// From the first of them and not from CreatedAt: the platform's clock may be another.
+		fmt.Fprintf(&b, "  +%.2fs  %s\n", e.at.Sub(events[0].at).Seconds(), e.Text)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

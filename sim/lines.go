@@ -13,14 +13,10 @@ import (
 // it was given, and its only way out is a data centre's.
 func InDataCentre() PhoneOption { return func(o *phoneOptions) { o.server = true } }
 
-// fixed is the way of a device that is not its SIM's.
-func (w *World) fixed(owner string, server bool) *vnet.Interface {
-	if !server {
-		return w.wifi(owner)
-	}
+// dataCentre is the line of what runs there.
+func (w *World) dataCentre(owner string) *vnet.Interface {
 	w.mu.Lock()
-	w.wifis++ // its VPN, if it has one, has the same number
-	n := w.wifis
+	n := w.phones
 	w.mu.Unlock()
 	return w.net.Interface(vnet.InterfaceConfig{
 		Owner: owner, Name: "data centre", Kind: vnet.Wired, Latency: w.opts.latency.wired,

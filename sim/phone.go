@@ -97,7 +97,10 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		return nil, fmt.Errorf("phone %s: %w", o.name, err)
 	}
 	owner := "Device " + o.name
-	wifi := w.fixed(owner, o.server)
+	wifi := w.line(owner, o.server)
+	if o.server {
+		o.sims, o.wifi = nil, true // the one line that it has stands in for WiFi
+	}
 	all := []device.Option{
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
@@ -106,9 +109,6 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	}
 	lines := make([]line, 0, len(o.sims))
 	for _, card := range o.sims {
-		if o.server {
-			break
-		}
 		l, err := w.insert(card, owner, o.path)
 		if err != nil {
 			closeLines(lines)
@@ -122,7 +122,7 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	if o.path != (Path{}) {
 		p.compose()
 	}
-	p.SetWiFi(o.wifi || o.server)
+	p.SetWiFi(o.wifi)
 	profile := w.profile()
 	if o.routes != nil {
 		o.routes.BaseURL = profile.BaseURL
@@ -183,6 +183,14 @@ func (w *World) wifi(owner string) *vnet.Interface {
 		Owner: owner, Name: "wifi", Kind: vnet.WiFi, Latency: w.opts.latency.wifi,
 		Addr: netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + (n-1)%254)}),
 	})
+}
+
+// line is a device's fixed line: WiFi, or that of a data centre.
+func (w *World) line(owner string, server bool) *vnet.Interface {
+	if server {
+		return w.dataCentre(owner)
+	}
+	return w.wifi(owner)
 }
 
 // vpn makes a VPN's exit: an address in a data centre.

@@ -244,7 +244,7 @@ var _ = Describe("serve", func() {
 			`{"name":"x.y","msisdn":"447700900202"}`:                                              400,
 			`{"name":"erin","msisdn":"0770"}`:                                                     400,
 			`{"name":"erin","msisdn":"447700900202","wfi":true}`:                                  400,
-			`{"name":"erin","msisdn":"447700900202","operator":"1"}`:                              422,
+			`{"name":"erin","msisdn":"447700900202","operator":"1"}`:                              400,
 			`{"name":"erin","msisdn":"447700900202","wifi":"` + strings.Repeat("x", 70000) + `"}`: 413,
 		} {
 			Expect(u.control("POST", "/v1/devices", body).status).To(Equal(status), "%.80s", body)
