@@ -147,15 +147,15 @@ func (p *Phone) SetSignal(on bool) { p.set(func() { p.noSignal = !on }) }
 
 // Switches are how a phone is set.
 type Switches struct {
-	WiFi, MobileData, Airplane, VPN bool
-	DataSIM                         int // the slot that carries data, from 0
+	WiFi, MobileData, Airplane, VPN, Signal bool
+	DataSIM                                 int // the slot that carries data, from 0
 }
 
 // Switches returns how the phone is set now.
 func (p *Phone) Switches() Switches {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return Switches{p.wifiOn, p.mobileData, p.airplane, p.vpnOn, p.dataSIM}
+	return Switches{p.wifiOn, p.mobileData, p.airplane, p.vpnOn, !p.noSignal, p.dataSIM}
 }
 
 // SetAirplaneMode turns the radios off or on. On also switches WiFi off, which may be switched on again on its own; off

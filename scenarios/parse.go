@@ -366,8 +366,8 @@ func (f *file) checkStep(path string, s *Scenario, step *Step) {
 		f.actor(path, s, v.Device)
 		f.checkPath(path, v.Path)
 		f.checkHotspot(path, s.Cast, v.Device, v.Path)
-		if v.AfterHops < 0 {
-			f.at(f.token(path+".after_hops"), "after_hops counts answers and cannot be negative")
+		if v.AfterAnswers < 0 {
+			f.at(f.token(path+".after_answers"), "after_answers counts answers and cannot be negative")
 		}
 	case player:
 		v.check(f, path, s)

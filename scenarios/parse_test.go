@@ -73,7 +73,7 @@ var _ = Describe("A scenario file", func() {
 		Entry("a hotspot's guest is its owner", "wifi: true", "hotspot_of: alice", "a device is no guest of its own hotspot"),
 		Entry("the same in a set", "wifi: false", "hotspot_of: alice", "a device is no guest of its own hotspot"),
 		Entry("HTTPS-only without a browser", "wifi: true", "https_only: true", "it needs sdk: browser"),
-		Entry("hops before now", "wifi: false", "after_hops: -1", "after_hops counts answers and cannot be negative"),
+		Entry("hops before now", "wifi: false", "after_answers: -1", "after_answers counts answers and cannot be negative"),
 		Entry("two verbs", "- advance: 61s", "- advance: 61s\n    clear_faults: {}", "a step has one verb, this one has 2 [advance clear_faults]"),
 		Entry("no number", `{number: "447700900001"}`, "{device: alice}", "verify needs the number that the user types"),
 		Entry("twice", "tags: [path]", "tags: [path]\ntags: [path]", "mine.yaml:3:1: "),

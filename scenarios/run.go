@@ -194,7 +194,7 @@ func (r *run) set(v *Set) {
 	if v.Device != "" {
 		a = r.actors[v.Device]
 	}
-	a.phone.After(v.AfterHops, func() {
+	a.phone.After(v.AfterAnswers, func() {
 		if err := v.apply(a.phone); err != nil {
 			r.broken = errors.Join(r.broken, err)
 		}

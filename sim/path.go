@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -63,6 +64,25 @@ const (
 	PortalPage     = "page"     // 200 with the portal's page
 )
 
+// validate returns an error for a word that a path does not have.
+func (p Path) validate() error {
+	for _, f := range []struct {
+		field, said string
+		words       []string
+	}{
+		{"private relay", p.PrivateRelay, []string{RelayAll, RelayHTTP}},
+		{"addressing", p.Addressing, []string{AddressingCGNAT, AddressingIPv6, Addressing464}},
+		{"roaming", p.Roaming, []string{RoamingHome, RoamingBreakout}},
+		{"proxy", p.Proxy, []string{ProxyCarrier, ProxyDataSaver}},
+		{"portal", p.Portal, []string{PortalRedirect, PortalPage}},
+	} {
+		if f.said != "" && !slices.Contains(f.words, f.said) {
+			return fmt.Errorf("%q is no %s; there are %q", f.said, f.field, f.words)
+		}
+	}
+	return nil
+}
+
 // roamingFactor is how many times longer the way through a home network abroad is.
 const roamingFactor = 10
 
@@ -98,6 +118,9 @@ func (p *Phone) Path() Path {
 // SetPath changes what stands between the phone and the internet. Mobile data gets a session of its own, and so another
 // address, when addressing or roaming is another. An error says what cannot be; then all stays as it was.
 func (p *Phone) SetPath(path Path) error {
+	if err := path.validate(); err != nil {
+		return fmt.Errorf("phone %s: %w", p.name, err)
+	}
 	ps := &p.paths
 	ps.mu.Lock()
 	defer ps.mu.Unlock()

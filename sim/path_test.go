@@ -120,6 +120,16 @@ var _ = Describe("A phone's path", func() {
 		Expect(from[0].Addr()).NotTo(Equal(from[1].Addr()))
 	})
 
+	It("has words of its own, and no others", func() {
+		alice := w.Phone(number)
+		for _, path := range []sim.Path{{PrivateRelay: "al"}, {Addressing: "ipv7"}, {Roaming: "home"}, {Proxy: "x"}, {Portal: "x"}} {
+			Expect(alice.SetPath(path)).To(MatchError(ContainSubstring("there are")))
+			_, err := w.AddPhone(number, sim.OnPath(path))
+			Expect(err).To(HaveOccurred())
+		}
+		Expect(alice.Path()).To(Equal(sim.Path{}))
+	})
+
 	It("refuses a network that is not there, and stays", func(ctx context.Context) {
 		alice := w.Phone(number)
 		Expect(alice.SetPath(sim.Path{Roaming: sim.RoamingBreakout, Visited: "99999"})).To(MatchError(ContainSubstring(`no operator "99999"`)))

@@ -93,6 +93,9 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
+	if err := o.path.validate(); err != nil {
+		return nil, fmt.Errorf("phone %s: %w", o.name, err)
+	}
 	owner := "Device " + o.name
 	wifi := w.line(owner, o.server)
 	if o.server {
