@@ -21,6 +21,7 @@ type chain struct {
 	route        func() (Bearer, error)
 	maxRedirects int
 	hopDeadline  time.Duration
+	secure       bool // no hop in clear HTTP
 	header       func(hop int) http.Header
 	jar          jar
 }
@@ -28,6 +29,11 @@ type chain struct {
 func (c *chain) follow(ctx context.Context, u *url.URL) Result {
 	c.jar.now = c.phone.clock.Now
 	for hop := 0; ; hop++ {
+		if c.secure && u.Scheme == "http" {
+			upgraded := *u
+			upgraded.Scheme = "https"
+			u = &upgraded
+		}
 		next, result := c.hop(ctx, u, hop)
 		if next == nil {
 			return result

@@ -76,6 +76,8 @@ func (s IOS) open(ctx context.Context, p *Phone, call openCall) Result {
 
 // iosOperators names the operators of all SIMs, whichever carries data.
 func iosOperators(p *Phone) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	var ids []string
 	for _, sim := range p.sims {
 		if sim.NetworkID != "" {

@@ -64,19 +64,21 @@ type Phone struct {
 	name  string
 	clock Clock
 	sdk   SDK
-	wifi  Bearer
 	vpn   Bearer
-	sims  []SIM
 
 	randMu sync.Mutex // io.Readers are not safe for concurrent use by themselves
 	random io.Reader
 
 	mu         sync.RWMutex // guards the settings below
+	wifi       Bearer
+	sims       []SIM // as many as at the start
 	wifiOn     bool
 	mobileData bool
 	airplane   bool
 	vpnOn      bool
+	noSignal   bool
 	dataSIM    int
+	later      []later       // what After is to do, in no order
 	extra      []headerField // replaced whole, so that a reader may keep it
 }
 
@@ -139,6 +141,23 @@ func (p *Phone) SetMobileData(on bool) { p.set(func() { p.mobileData = on }) }
 // it comes out at the VPN's end; the phone still needs a way to get there.
 func (p *Phone) SetVPN(on bool) { p.set(func() { p.vpnOn = on }) }
 
+// SetSignal says whether the phone has radio coverage. Without it there is no mobile data; with WiFi on such a phone may
+// still make calls (WiFi calling), which gives its SIM no data path either.
+func (p *Phone) SetSignal(on bool) { p.set(func() { p.noSignal = !on }) }
+
+// Switches are how a phone is set.
+type Switches struct {
+	WiFi, MobileData, Airplane, VPN bool
+	DataSIM                         int // the slot that carries data, from 0
+}
+
+// Switches returns how the phone is set now.
+func (p *Phone) Switches() Switches {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return Switches{p.wifiOn, p.mobileData, p.airplane, p.vpnOn, p.dataSIM}
+}
+
 // SetAirplaneMode turns the radios off or on. On also switches WiFi off, which may be switched on again on its own; off
 // leaves WiFi as it is.
 func (p *Phone) SetAirplaneMode(on bool) {
@@ -191,7 +210,10 @@ func (p *Phone) DefaultRoute() (Bearer, error) {
 // tunnelled is the way that a request over b takes in the end.
 func (p *Phone) tunnelled(b Bearer) Bearer {
 	if p.vpnOn && p.vpn != nil {
-		return p.vpn
+		b = p.vpn
+	}
+	if len(p.later) > 0 {
+		return counted{b, p}
 	}
 	return b
 }
@@ -205,11 +227,11 @@ func (p *Phone) Cellular() (Bearer, error) {
 
 // WiFi returns the bearer of the WiFi network in reach, whether or not WiFi is on. The error wraps ErrNoRoute.
 func (p *Phone) WiFi() (Bearer, error) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
 	if p.wifi == nil {
 		return nil, p.noRoute("no WiFi network is in reach")
 	}
-	p.mu.RLock()
-	defer p.mu.RUnlock()
 	return p.tunnelled(p.wifi), nil
 }
 
@@ -220,6 +242,8 @@ func (p *Phone) cellularLocked() (Bearer, error) {
 		return nil, p.noRoute("airplane mode is on")
 	case !ok:
 		return nil, p.noRoute("it has no SIM")
+	case p.noSignal:
+		return nil, p.noRoute("there is no radio coverage")
 	case !p.mobileData:
 		return nil, p.noRoute("mobile data is off")
 	case sim.Bearer == nil:

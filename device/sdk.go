@@ -85,11 +85,14 @@ func (Generic) open(ctx context.Context, p *Phone, call openCall) Result {
 // Browser is a page navigation in the phone's browser. It takes the default route, so WiFi if it is on, begins with http or
 // https, follows 20 redirects (as the Fetch standard says) and waits a minute for each hop. It says nothing about SIM or SDK
 // and sends no access token.
-type Browser struct{}
+type Browser struct {
+	// HTTPSOnly is the browser's HTTPS-only mode: it asks for every http URL, those of redirects included, as https.
+	HTTPSOnly bool
+}
 
 func (Browser) String() string { return "browser" }
 
-func (Browser) open(ctx context.Context, p *Phone, call openCall) Result {
+func (b Browser) open(ctx context.Context, p *Phone, call openCall) Result {
 	u, err := parseURL(call.url)
 	if err != nil {
 		return failed(CodeError, "the check URL is not a URL")
@@ -98,7 +101,7 @@ func (Browser) open(ctx context.Context, p *Phone, call openCall) Result {
 		return failed(CodeInvalidScheme, "the check URL must be https or http")
 	}
 	c := chain{
-		phone: p, route: p.DefaultRoute, maxRedirects: 20, hopDeadline: time.Minute,
+		phone: p, route: p.DefaultRoute, maxRedirects: 20, hopDeadline: time.Minute, secure: b.HTTPSOnly,
 		header: func(int) http.Header {
 			return http.Header{
 				"User-Agent":      {"Mozilla/5.0 (Mobile) " + userAgent},

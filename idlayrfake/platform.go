@@ -1,12 +1,15 @@
 package idlayrfake
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -97,6 +100,27 @@ func (p *Platform) Knows(accessToken string) bool {
 	defer p.mu.Unlock()
 	_, known := p.tokens.byValue[accessToken]
 	return known
+}
+
+// TakeTokens makes the access tokens of another platform good here as well, where there is a project with the same client
+// id: for a server that goes on using its token when one platform takes another's place.
+func (p *Platform) TakeTokens(from *Platform) {
+	from.mu.Lock()
+	given := maps.Clone(from.tokens.byValue)
+	from.mu.Unlock()
+	now := p.cfg.Clock.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// They are kept in the order in which they expire.
+	for _, value := range slices.SortedFunc(maps.Keys(given), func(a, b string) int {
+		return cmp.Or(given[a].expires.Compare(given[b].expires), strings.Compare(a, b))
+	}) {
+		t := given[value]
+		for _, project := range p.clients[t.project.ClientID] {
+			t.project = project
+			p.tokens.add(value, t, now)
+		}
+	}
 }
 
 // Reset forgets every check and the callbacks still to be made, and restores the

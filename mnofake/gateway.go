@@ -56,7 +56,7 @@ func (o *Operator) source(remoteAddr string) (Subscriber, bool) {
 	if err != nil {
 		return Subscriber{}, false
 	}
-	return o.subscriberAt(ap.Addr())
+	return o.subscriberAt(ap)
 }
 
 // stamped returns the MSISDN that this operator's own gateway put on the request. The header alone proves nothing: a client

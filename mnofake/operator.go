@@ -90,7 +90,8 @@ type Operator struct {
 	returns     []string // Config.ReturnHosts, and those that came later; replaced whole
 	subscribers map[string]Subscriber
 	pools       []*pool
-	attached    map[netip.Addr]string // source address of a data session -> MSISDN
+	attached    map[netip.Addr]string // source address of a data session -> MSISDN; "" if it is shared or a visitor's
+	nat         nat
 
 	sessions sessions
 }

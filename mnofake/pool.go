@@ -30,6 +30,11 @@ func (o *Operator) attach(msisdn string, v6 bool) (netip.Addr, error) {
 	if _, ok := o.subscribers[msisdn]; !ok {
 		return netip.Addr{}, o.unknown(msisdn)
 	}
+	return o.takeAddress(msisdn, v6)
+}
+
+// takeAddress takes an address out of the pools, for a subscriber or, with "", for nobody in particular.
+func (o *Operator) takeAddress(msisdn string, v6 bool) (netip.Addr, error) {
 	found := false
 	for _, p := range o.pools {
 		if p.prefix.Addr().Is6() != v6 {
@@ -52,13 +57,17 @@ func (o *Operator) attach(msisdn string, v6 bool) (netip.Addr, error) {
 		family, o.cfg.Name)
 }
 
-// subscriberAt returns whose data session has that source address.
-func (o *Operator) subscriberAt(addr netip.Addr) (Subscriber, bool) {
+// subscriberAt returns whose data session has that source address and, where several share it, port.
+func (o *Operator) subscriberAt(source netip.AddrPort) (Subscriber, bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	msisdn, ok := o.attached[plain(addr)]
+	addr := plain(source.Addr())
+	msisdn, ok := o.attached[addr]
 	if !ok {
 		return Subscriber{}, false
+	}
+	if msisdn == "" {
+		msisdn = o.nat.blocks[natBlock{addr, source.Port() / NATPorts * NATPorts}]
 	}
 	s, ok := o.subscribers[msisdn]
 	return s, ok

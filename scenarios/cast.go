@@ -13,12 +13,14 @@ import (
 	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
 )
 
 // Cast is who takes part, beside the operators that every world has.
 type Cast struct {
 	TTL       Duration          `yaml:"ttl"`       // how long a check lives; the guide's 60 s when left out
 	Callbacks bool              `yaml:"callbacks"` // the platform tells the server what became of checks
+	PhoneIP   bool              `yaml:"phone_ip"`  // the server passes the address that a number came from on to the platform
 	Devices   map[string]Device `yaml:"devices"`
 	Operators Operators         `yaml:"operators"` // those that do not behave as usual
 	Platform  Platform          `yaml:"platform"`
@@ -26,16 +28,20 @@ type Cast struct {
 
 // Device is a virtual phone.
 type Device struct {
-	MSISDN    string            `yaml:"msisdn"`     // the number of its SIM, E.164 without plus
-	Operator  string            `yaml:"operator"`   // the SIM's network id (MCC-MNC); the one that has the number when left out
-	SecondSIM *SIM              `yaml:"second_sim"` // in slot 2
-	DataSIM   int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
-	WiFi      bool              `yaml:"wifi"`
-	SDK       string            `yaml:"sdk"`         // generic, browser, android or ios
-	API       string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
-	SIMChange Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
-	Headers   map[string]string `yaml:"headers"`     // that the phone adds to all its requests
-	Forge     string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
+	MSISDN     string            `yaml:"msisdn"`     // the number of its SIM, E.164 without plus
+	Operator   string            `yaml:"operator"`   // the SIM's network id (MCC-MNC); the one that has the number when left out
+	SecondSIM  *SIM              `yaml:"second_sim"` // in slot 2
+	DataSIM    int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
+	WiFi       bool              `yaml:"wifi"`
+	MobileData *bool             `yaml:"mobile_data"` // on when left out
+	SDK        string            `yaml:"sdk"`         // generic, browser, android or ios
+	API        string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
+	SIMChange  Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
+	Headers    map[string]string `yaml:"headers"`     // that the phone adds to all its requests
+	Forge      string            `yaml:"forge"`       // a number that it claims in every subscriber header there is
+	Emulator   bool              `yaml:"emulator"`    // a program on a computer: all its networks are that computer's
+	HTTPSOnly  bool              `yaml:"https_only"`  // its browser asks for every http URL as https
+	Path       `yaml:",inline"`
 
 	MVNO         string `yaml:"mvno"`          // the virtual operator that its SIM is of
 	OptedOut     bool   `yaml:"opted_out"`     // its subscriber wants no services of this kind
@@ -69,13 +75,16 @@ func ParseCast(name string, content []byte) (*Cast, error) {
 	return c, f.mistakes()
 }
 
-// names are those of the devices, in order.
-func (c *Cast) names() []string { return slices.Sorted(maps.Keys(c.Devices)) }
+// Names are those of the devices, in order.
+func (c *Cast) Names() []string { return slices.Sorted(maps.Keys(c.Devices)) }
 
 // Options are what the cast asks of its world.
 func (c *Cast) Options() (opts []sim.Option) {
 	if c.Callbacks {
 		opts = append(opts, sim.WithCallbacks())
+	}
+	if c.PhoneIP {
+		opts = append(opts, sim.WithPhoneIP())
 	}
 	if c.TTL > 0 {
 		opts = append(opts, sim.WithTTL(time.Duration(c.TTL)))
@@ -86,7 +95,7 @@ func (c *Cast) Options() (opts []sim.Option) {
 // AddTo puts the cast's devices into a world, in the order of their names.
 func (c *Cast) AddTo(w *sim.World) error {
 	errs := []error{c.Operators.apply(w)}
-	for _, name := range c.names() {
+	for _, name := range c.Names() {
 		_, err := c.Devices[name].AddTo(w, name)
 		errs = append(errs, err)
 	}
@@ -118,9 +127,11 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	if d.WiFi {
 		opts = append(opts, sim.OnWiFi())
 	}
-	if i := slices.Index(sdkNames(), d.SDK); i >= 0 {
-		opts = append(opts, sim.With(device.WithSDK(sdks[i])))
+	if d.SDK != "" {
+		opts = append(opts, sim.With(device.WithSDK(d.profile())))
 	}
+	path := d.over(sim.Path{Emulator: d.Emulator})
+	opts = append(opts, sim.OnPath(path))
 	if product, version, ok := strings.Cut(d.API, " "); ok {
 		opts = append(opts, sim.API(product, version))
 	}
@@ -130,6 +141,10 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 	}
 	if err := d.subscribe(w, phone); err != nil {
 		return nil, err
+	}
+	d.turn(phone)
+	if d.MobileData != nil {
+		phone.SetMobileData(*d.MobileData)
 	}
 	if d.SIMChange > 0 {
 		if err := w.ChangeSIM(d.MSISDN, w.Now().Add(-time.Duration(d.SIMChange))); err != nil {
@@ -150,4 +165,23 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 		}
 	}
 	return phone, nil
+}
+
+// ParseDevice reads a device by itself.
+func ParseDevice(name string, content []byte) (d Device, err error) {
+	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	if f.read(content, &d, reflect.TypeFor[Device](), "a device") {
+		f.checkDevice("$", d)
+	}
+	return d, f.mistakes()
+}
+
+// ParseFault reads a fault by itself.
+func ParseFault(name string, content []byte) (vnet.Fault, error) {
+	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	var fault Fault
+	if f.read(content, &fault, reflect.TypeFor[Fault](), "a fault") {
+		f.checkFault("$", fault)
+	}
+	return fault.fault(), f.mistakes()
 }

@@ -36,6 +36,9 @@ var Catalog = sync.OnceValue(func() []*Scenario {
 	return all
 })
 
+// Tags returns the tags that a scenario may have.
+func Tags() []string { return slices.Clone(tags) }
+
 // Named returns a scenario of the catalog. The error names the nearest one there is.
 func Named(name string) (*Scenario, error) {
 	var names []string

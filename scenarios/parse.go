@@ -183,10 +183,8 @@ func (f *file) mapping(values []*ast.MappingValueNode, t reflect.Type, what stri
 	seen := map[string]bool{}
 	var valid []string
 	if t.Kind() == reflect.Struct {
-		for field := range t.Fields() {
-			if name := field.Tag.Get("yaml"); name != "" {
-				valid = append(valid, name)
-			}
+		for _, field := range fields(t) {
+			valid = append(valid, field.Tag.Get("yaml"))
 		}
 	}
 	for _, v := range values {
@@ -207,13 +205,23 @@ func (f *file) mapping(values []*ast.MappingValueNode, t reflect.Type, what stri
 				f.at(v.Key.GetToken(), "%s has no %q%s", what, key, hint(key, valid))
 				continue
 			}
-			for field := range t.Fields() {
-				if field.Tag.Get("yaml") == key {
-					f.keys(v.Value, field.Type, key)
-				}
-			}
+			f.keys(v.Value, fields(t)[i].Type, key)
 		}
 	}
+}
+
+// fields are those that a mapping has for a struct, the ones of structs inside it that have no name of their own included.
+func fields(t reflect.Type) (all []reflect.StructField) {
+	for field := range t.Fields() {
+		switch name := field.Tag.Get("yaml"); name {
+		case "":
+		case ",inline":
+			all = append(all, fields(field.Type)...)
+		default:
+			all = append(all, field)
+		}
+	}
+	return all
 }
 
 // hint is the nearest valid word, or all of them.
@@ -239,7 +247,7 @@ var (
 		"mno_server_error", "mno_no_data_available", "ip_mismatch", "ip_msisdn_mismatch"}
 	problems = []string{"bad_request", "phone_format_invalid", "mno_not_supported", "check_not_found", "ip_msisdn_mismatch", "ip_mismatch",
 		"not_mobile_ip", "too_many_requests", "mno_redirect_unsupported"}
-	sdkErrors = []string{device.CodeNoDataConnectivity, device.CodeConnectionError, device.CodeRedirectError, device.CodeError,
+	sdkErrors = []string{absent, device.CodeNoDataConnectivity, device.CodeConnectionError, device.CodeRedirectError, device.CodeError,
 		device.CodeInvalidScheme}
 )
 
@@ -273,8 +281,9 @@ func (f *file) checkCast(path string, c Cast) {
 	}
 	c.Operators.check(f, path+".operators", false)
 	c.Platform.check(f, path+".platform")
-	for _, name := range c.names() {
+	for _, name := range c.Names() {
 		f.checkDevice(path+".devices."+name, c.Devices[name])
+		f.checkHotspot(path+".devices."+name, c, name, c.Devices[name].Path)
 	}
 }
 
@@ -314,6 +323,10 @@ func (f *file) checkDevice(path string, d Device) {
 	if d.Forge != "" {
 		f.number(path+".forge", d.Forge)
 	}
+	f.checkPath(path, d.Path)
+	if d.HTTPSOnly && d.SDK != (device.Browser{}).String() {
+		f.at(f.token(path+".https_only"), "https_only is a browser's mode: it needs sdk: browser")
+	}
 	f.word(path+".sdk", d.SDK, sdkNames())
 	f.word(path+".api", d.API, apis)
 }
@@ -351,15 +364,24 @@ func (f *file) checkStep(path string, s *Scenario, step *Step) {
 		f.actor(path, s, v.Device)
 	case *Set:
 		f.actor(path, s, v.Device)
+		f.checkPath(path, v.Path)
+		f.checkHotspot(path, s.Cast, v.Device, v.Path)
+		if v.AfterHops < 0 {
+			f.at(f.token(path+".after_hops"), "after_hops counts answers and cannot be negative")
+		}
 	case player:
 		v.check(f, path, s)
 	case *Fault:
-		if err := v.fault().Validate(); err != nil {
-			f.at(f.token(path), "%v", err)
-		}
-		if host := v.Host; host == "" {
-			f.at(f.token(path), "a fault needs the host that it stands in front of, such as \"sna.*\"")
-		}
+		f.checkFault(path, *v)
+	}
+}
+
+func (f *file) checkFault(path string, v Fault) {
+	if err := v.fault().Validate(); err != nil {
+		f.at(f.token(path), "%v", err)
+	}
+	if v.Host == "" {
+		f.at(f.token(path), "a fault needs the host that it stands in front of, such as \"sna.*\"")
 	}
 }
 
@@ -369,13 +391,13 @@ func (f *file) actor(path string, s *Scenario, name string) {
 	case name != "":
 		f.device(path+".device", s, name)
 	case len(s.Cast.Devices) > 1:
-		f.at(f.token(path), "say which device: there are %s", strings.Join(s.Cast.names(), ", "))
+		f.at(f.token(path), "say which device: there are %s", strings.Join(s.Cast.Names(), ", "))
 	}
 }
 
 func (f *file) device(path string, s *Scenario, name string) {
 	if _, ok := s.Cast.Devices[name]; !ok {
-		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.Cast.names()))
+		f.at(f.token(path), "the cast has no device %q%s", name, hint(name, s.Cast.Names()))
 	}
 }
 

@@ -66,6 +66,14 @@ var _ = Describe("A scenario file", func() {
 		Entry("wrong type", "wifi: true", "wifi: maybe", "mine.yaml:5:43: true or false is wanted here, this is a text"),
 		Entry("bad number", `{msisdn: "447700900001"`, `{msisdn: "07700900001"`, `mine.yaml:5:21: "07700900001" is not a number in E.164 without plus`),
 		Entry("no such slot", "wifi: true", "data_sim: 2", "there is no slot 2; the device has 1 SIM(s)"),
+		Entry("bad relay", "wifi: true", "private_relay: al", `"al" is not a known private_relay; did you mean "all"?`),
+		Entry("bad relay in a set", "wifi: false", "private_relay: htp", `mine.yaml:9:26: "htp" is not a known private_relay; did you mean "http"?`),
+		Entry("misspelt path", "wifi: true", "signl: true", `alice has no "signl"; did you mean "signal"?`),
+		Entry("nobody's hotspot", "wifi: true", "hotspot_of: bob", `the cast has no device "bob"`),
+		Entry("a hotspot's guest is its owner", "wifi: true", "hotspot_of: alice", "a device is no guest of its own hotspot"),
+		Entry("the same in a set", "wifi: false", "hotspot_of: alice", "a device is no guest of its own hotspot"),
+		Entry("HTTPS-only without a browser", "wifi: true", "https_only: true", "it needs sdk: browser"),
+		Entry("hops before now", "wifi: false", "after_hops: -1", "after_hops counts answers and cannot be negative"),
 		Entry("two verbs", "- advance: 61s", "- advance: 61s\n    clear_faults: {}", "a step has one verb, this one has 2 [advance clear_faults]"),
 		Entry("no number", `{number: "447700900001"}`, "{device: alice}", "verify needs the number that the user types"),
 		Entry("twice", "tags: [path]", "tags: [path]\ntags: [path]", "mine.yaml:3:1: "),
@@ -114,6 +122,18 @@ var _ = Describe("A scenario file", func() {
 		Expect(errors.As(err, &mistakes)).To(BeTrue())
 		Expect(mistakes).To(HaveLen(2))
 		Expect(mistakes[0].Line).To(BeNumerically("<", mistakes[1].Line))
+	})
+
+	It("that asks for an operator which is not there cannot be played", func(ctx context.Context) {
+		for _, broken := range []string{
+			strings.Replace(good, "wifi: true", `roaming: breakout, visited: "99999"`, 1),
+			strings.Replace(good, "wifi: false", `roaming: breakout, visited: "99999"`, 1),
+		} {
+			s, err := scenarios.Parse("mine.yaml", []byte(broken))
+			Expect(err).NotTo(HaveOccurred())
+			_, err = scenarios.Run(ctx, s, scenarios.Options{})
+			Expect(err).To(MatchError(ContainSubstring(`no operator "99999"`)))
+		}
 	})
 
 	It("is loaded from disk", func(ctx context.Context) {

@@ -95,6 +95,9 @@ func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
 			return nil, err
 		}
 		r.step(ctx, &s.Script[i])
+		if r.broken != nil {
+			return nil, fmt.Errorf("%s: step %d: %w", s.Name, i+1, r.broken)
+		}
 		name, _ := s.Script[i].verb()
 		r.expect(s.Script[i].Expect, fmt.Sprintf("after step %d, %s", i+1, name), fmt.Sprintf("$.script[%d].expect", i))
 	}
@@ -109,6 +112,7 @@ type run struct {
 	actors   map[string]*actor
 	last     *actor // who acted last
 	failures []Failure
+	broken   error // why the script could not be played
 }
 
 // actor is a device of the cast and what it knows.
@@ -123,7 +127,7 @@ func (r *run) cast() error {
 	if err := r.s.Cast.Operators.apply(r.w); err != nil {
 		return err
 	}
-	for _, name := range r.s.Cast.names() {
+	for _, name := range r.s.Cast.Names() {
 		phone, err := r.s.Cast.Devices[name].AddTo(r.w, name)
 		if err != nil {
 			return err
@@ -136,7 +140,7 @@ func (r *run) cast() error {
 // actor returns the named device, or the only one there is, as the one who acts now.
 func (r *run) actor(name string) *actor {
 	if name == "" {
-		name = r.s.Cast.names()[0]
+		name = r.s.Cast.Names()[0]
 	}
 	r.last = r.actors[name]
 	return r.last
@@ -186,22 +190,18 @@ func (r *run) step(ctx context.Context, step *Step) {
 }
 
 func (r *run) set(v *Set) {
-	a := r.actors[r.s.Cast.names()[0]]
+	a := r.actors[r.s.Cast.Names()[0]]
 	if v.Device != "" {
 		a = r.actors[v.Device]
 	}
-	if v.WiFi != nil {
-		a.phone.SetWiFi(*v.WiFi)
-	}
-	if v.MobileData != nil {
-		a.phone.SetMobileData(*v.MobileData)
-	}
-	if v.DataSIM > 0 {
-		_ = a.phone.SetDataSIM(v.DataSIM - 1) // the parser saw to the range
-	}
+	a.phone.After(v.AfterHops, func() {
+		if err := v.apply(a.phone); err != nil {
+			r.broken = errors.Join(r.broken, err)
+		}
+	})
 }
 
-func (f *Fault) fault() vnet.Fault {
+func (f Fault) fault() vnet.Fault {
 	header := http.Header{}
 	for name, value := range f.Headers {
 		header.Set(name, value)

@@ -83,7 +83,10 @@ type Set struct {
 	Device     string `yaml:"device"`
 	WiFi       *bool  `yaml:"wifi"`
 	MobileData *bool  `yaml:"mobile_data"`
-	DataSIM    int    `yaml:"data_sim"` // the slot that carries data, 1 or 2
+	DataSIM    int    `yaml:"data_sim"`    // the slot that carries data, 1 or 2
+	NewAddress bool   `yaml:"new_address"` // mobile data gets a new session, with another address
+	AfterHops  int    `yaml:"after_hops"`  // not now, but once the device has had so many more answers
+	Path       `yaml:",inline"`
 }
 
 // Fault is a [vnet.Fault] as it is written in a scenario.

@@ -104,20 +104,28 @@ func (w *World) AnswerAs(host string) {
 	}
 }
 
+// AppAs makes the application server known inside under the address that real clients reach it at.
+func (w *World) AppAs(host string) { w.net.Handle(host, "Server", w.server) }
+
 // APIHandler answers real clients for the platform. The caller of a check URL without access proxy is a device over fixed line, or
 // where directly says; everybody else is a server.
 func (w *World) APIHandler(directly frontdoor.Way) http.Handler {
-	if directly == nil {
+	onPath := directly != nil
+	if !onPath {
 		directly = w.direct
 	}
 	server, _ := w.Way(WiredUser, "")
-	return frontdoor.Host(func(r *http.Request) (string, frontdoor.Way) {
+	api := frontdoor.Host(func(r *http.Request) (string, frontdoor.Way) {
 		w.AnswerAs(r.Host)
 		if isDevicePath(r.URL.Path) {
 			return r.Host, directly
 		}
 		return r.Host, server
 	})
+	if !onPath {
+		return api
+	}
+	return frontdoor.Detour(directly, func(host string) bool { _, ok := w.net.Owner(host); return ok }, api)
 }
 
 // isDevicePath: what a device opens of the platform's API, and no server.
@@ -167,7 +175,7 @@ func (w *World) Listen() (*FrontDoor, error) {
 	}
 	w.AnswerAs(hostOf(f.API))
 	w.AnswerAs(hostOf(f.APITLS))
-	w.net.Handle(hostOf(f.App), "Server", w.server)
+	w.AppAs(hostOf(f.App))
 	w.mu.Lock()
 	w.doors = append(w.doors, f)
 	w.mu.Unlock()

@@ -20,6 +20,7 @@ type options struct {
 	ttl       time.Duration
 	latency   latency
 	callbacks bool
+	phoneIP   bool
 	operators []mnofake.Config
 	platform  func(*idlayrfake.Config)
 	outside   *frontdoor.Outside
@@ -61,6 +62,9 @@ func WithOperator(cfg mnofake.Config) Option {
 // WithCallbacks makes the platform tell the application server what became of checks, at the routes of the reference
 // server.
 func WithCallbacks() Option { return func(o *options) { o.callbacks = true } }
+
+// WithPhoneIP makes the application server pass the address that a number came from on to the platform, as phone_ip.
+func WithPhoneIP() Option { return func(o *options) { o.phoneIP = true } }
 
 // WithProject replaces the world's project: the credentials of its backends, and what is configured for it. What is left
 // empty stays as it is by default.

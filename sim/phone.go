@@ -17,9 +17,10 @@ import (
 // has its switches: WiFi, mobile data, which SIM carries data.
 type Phone struct {
 	*device.Phone
-	w    *World
-	name string
-	app  *device.App
+	w     *World
+	name  string
+	app   *device.App
+	paths paths
 }
 
 // PhoneOption changes how a phone is made.
@@ -31,6 +32,7 @@ type phoneOptions struct {
 	sims   []simCard
 	device []device.Option
 	wifi   bool
+	path   Path
 	routes *device.Profile // nil: as the application server has them
 }
 
@@ -51,6 +53,9 @@ func SecondSIM(msisdn, networkID string) PhoneOption {
 
 // OnWiFi switches the phone's WiFi on, which makes it the default route.
 func OnWiFi() PhoneOption { return func(o *phoneOptions) { o.wifi = true } }
+
+// OnPath puts the phone on a path from the start; see [Phone.SetPath].
+func OnPath(path Path) PhoneOption { return func(o *phoneOptions) { o.path = path } }
 
 // API makes the app verify with the given product, "phone-check" or "subscriber-check", and version, "v0.1" or "v0.2", on
 // the routes of the reference server. The default is PhoneCheck v0.1.
@@ -89,24 +94,31 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		opt(&o)
 	}
 	owner := "Device " + o.name
+	wifi := w.wifi(owner)
 	if o.server {
-		o.sims, o.wifi = nil, true // the one line that it has stands in for WiFi
-		o.device = append(o.device, device.WithWiFi(w.dataCentre(owner)))
+		o.sims, o.wifi, wifi = nil, true, w.dataCentre(owner) // the one line that it has stands in for WiFi
 	}
 	all := []device.Option{
 		device.WithClock(w.clk),
 		device.WithRandom(source(w.opts.seed, owner)),
-		device.WithWiFi(w.wifi(owner)),
+		device.WithWiFi(wifi),
 		device.WithVPN(w.vpn(owner)),
 	}
+	lines := make([]line, 0, len(o.sims))
 	for _, card := range o.sims {
-		s, err := w.insert(card, owner)
+		l, err := w.insert(card, owner, o.path)
 		if err != nil {
+			closeLines(lines)
 			return nil, fmt.Errorf("phone %s: %w", o.name, err)
 		}
-		all = append(all, device.WithSIM(s))
+		lines = append(lines, l)
+		all = append(all, device.WithSIM(l.card))
 	}
 	p := &Phone{Phone: device.New(o.name, append(all, o.device...)...), w: w, name: o.name}
+	p.paths.lines, p.paths.wifi, p.paths.path = lines, wifi, o.path
+	if o.path != (Path{}) {
+		p.compose()
+	}
 	p.SetWiFi(o.wifi)
 	profile := w.profile()
 	if o.routes != nil {
@@ -134,7 +146,7 @@ func phoneName(number int) string {
 }
 
 // insert makes the SIM: a subscriber of its operator, and a data session through that operator's packet gateway.
-func (w *World) insert(card simCard, owner string) (device.SIM, error) {
+func (w *World) insert(card simCard, owner string, path Path) (line, error) {
 	networkID := card.networkID
 	if networkID == "" {
 		networkID = DefaultOperator
@@ -144,22 +156,18 @@ func (w *World) insert(card simCard, owner string) (device.SIM, error) {
 	}
 	op, err := w.operator(networkID)
 	if err != nil {
-		return device.SIM{}, err
+		return line{}, err
 	}
 	if _, known := op.Subscriber(card.msisdn); !known {
 		w.leave(card.msisdn)
 		if err := op.AddSubscriber(mnofake.Subscriber{MSISDN: card.msisdn}); err != nil {
-			return device.SIM{}, err
+			return line{}, err
 		}
 	}
-	addr, err := op.Attach(card.msisdn)
-	if err != nil {
-		return device.SIM{}, err
-	}
-	return device.SIM{MSISDN: card.msisdn, NetworkID: networkID, Bearer: w.net.Interface(vnet.InterfaceConfig{
-		Owner: owner, Name: "cellular " + op.cfg.Name, Kind: vnet.Cellular, Addr: addr,
-		Latency: w.opts.latency.cellular, Middlebox: op.Gateway,
-	})}, nil
+	l := line{card: device.SIM{MSISDN: card.msisdn, NetworkID: networkID}, op: op}
+	err = w.attach(&l, owner, path)
+	l.card.Bearer = l.iface
+	return l, err
 }
 
 // wifi makes a broadband connection with an address of its own.
@@ -175,14 +183,16 @@ func (w *World) wifi(owner string) *vnet.Interface {
 }
 
 // vpn makes a VPN's exit: an address in a data centre.
-func (w *World) vpn(owner string) *vnet.Interface {
+func (w *World) vpn(owner string) *lazy {
 	w.mu.Lock()
 	n := w.wifis
 	w.mu.Unlock()
-	return w.net.Interface(vnet.InterfaceConfig{
-		Owner: owner, Name: "vpn", Kind: vnet.VPN, Latency: w.opts.latency.wifi + w.opts.latency.wired,
-		Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(128 + n%127)}),
-	})
+	return &lazy{make: func() *vnet.Interface {
+		return w.net.Interface(vnet.InterfaceConfig{
+			Owner: owner, Name: "vpn", Kind: vnet.VPN, Latency: w.opts.latency.wifi + w.opts.latency.wired,
+			Addr: netip.AddrFrom4([4]byte{203, 0, 113, byte(128 + n%127)}),
+		})
+	}}
 }
 
 // Name returns the phone's name.

@@ -130,6 +130,7 @@ func (w *World) build() error {
 		APIBase:      APIBase,
 		ClientID:     w.project.ClientID,
 		ClientSecret: w.project.ClientSecret,
+		SendPhoneIP:  w.opts.phoneIP,
 		Client:       w.Client(),
 		Clock:        w.clk,
 		Rand:         source(w.opts.seed, "server"),
@@ -253,6 +254,17 @@ func (w *World) Operator(networkID string) (*mnofake.Operator, error) {
 		return nil, err
 	}
 	return op.Operator, nil
+}
+
+// Operators returns what the world's operators are, in the order of their making.
+func (w *World) Operators() []mnofake.Config {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []mnofake.Config
+	for _, op := range w.operators {
+		all = append(all, op.Config())
+	}
+	return all
 }
 
 func (w *World) operator(networkID string) (*operator, error) {

@@ -13,6 +13,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"go.uber.org/goleak"
+
+	"github.com/phonechecksim/phonechecksim/scenarios"
 )
 
 func TestCommand(t *testing.T) {
@@ -91,7 +93,11 @@ var _ = Describe("phonechecksim", func() {
 		Entry("a file that is not there", "no such file", "run", "./nothere.yaml"),
 		Entry("nothing to run", "say which scenarios to run", "run"),
 		Entry("all and some", "leave out the names", "run", "--all", "match"),
-		Entry("an unknown format", `--format "xml" is none of text, json, mermaid`, "run", "match", "--format", "xml"),
+		Entry("an unknown format", `--format "xml" is none of text, github, har, json, junit, markdown, mermaid, tap`, "run", "match", "--format", "xml"),
+		Entry("an unknown tag", `there is no tag "atack"`, "run", "--tags", "atack"),
+		Entry("tags and names", "leave out the names", "run", "--tags", "attack", "match"),
+		Entry("a report without a file", "write it as format=file", "run", "match", "--report", "junit"),
+		Entry("a report of no format", "the format is one of", "run", "match", "--report", "pdf=x"),
 		Entry("an unknown flag", "unknown flag", "run", "--al"),
 		Entry("an unknown command", "unknown command", "rum"),
 		Entry("an argument too many", "unknown command", "list", "x"),
@@ -135,6 +141,44 @@ var _ = Describe("phonechecksim", func() {
 		code, out, _ := call("run", "match", "--format", "mermaid")
 		Expect(code).To(Equal(exitOK))
 		Expect(out).To(HavePrefix("%% match\nsequenceDiagram\n"))
+	})
+
+	It("runs what has a tag, and writes reports beside", func() {
+		dir := GinkgoT().TempDir()
+		junit, har := filepath.Join(dir, "out.xml"), filepath.Join(dir, "out.har")
+		code, out, errs := call("run", "--tags", "attack", "--report", "junit="+junit, "--report", "har="+har)
+		Expect(code).To(Equal(exitOK), errs)
+		Expect(out).To(And(ContainSubstring("forwarded-v01"), Not(ContainSubstring("ok    match "))))
+		Expect(os.ReadFile(junit)).To(ContainSubstring(`<testsuites`))
+		Expect(os.ReadFile(har)).To(ContainSubstring(`"version": "1.2"`))
+	})
+
+	It("stops at the first failure when it is told to", func() {
+		bad := file(strings.Replace(mine, "match: true", "match: false", 1))
+		code, out, _ := call("run", "match", bad, "mismatch", "--fail-fast")
+		Expect(code).To(Equal(exitFailed))
+		Expect(out).To(And(ContainSubstring("ok    match"), ContainSubstring("FAIL  mine"), HaveSuffix("1 passed, 1 failed\n")))
+	})
+
+	It("tells what a scenario is about", func() {
+		_, out, _ := call("explain", "wifi-path")
+		Expect(out).To(And(HavePrefix("wifi-path: "), ContainSubstring("On the wire"), ContainSubstring("A good integration"), ContainSubstring("Tags")))
+		_, out, _ = call("list", "--long")
+		Expect(strings.Count(out, "On the wire")).To(Equal(len(scenarios.Catalog())))
+	})
+
+	It("begins a scenario file that it can play", func() {
+		GinkgoT().Chdir(GinkgoT().TempDir())
+		code, out, errs := call("new", "mine")
+		Expect(code).To(Equal(exitOK), errs)
+		Expect(out).To(ContainSubstring("wrote mine.yaml"))
+		code, out, _ = call("run", "./mine.yaml")
+		Expect(code).To(Equal(exitOK), out)
+		code, _, errs = call("new", "mine")
+		Expect(code).To(Equal(exitUsage))
+		Expect(errs).To(ContainSubstring("exists"))
+		code, _, _ = call("new", "No Name")
+		Expect(code).To(Equal(exitUsage))
 	})
 
 	It("lists, completes and says its version", func() {

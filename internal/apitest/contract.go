@@ -47,6 +47,13 @@ type response struct {
 	content map[string]*jsonschema.Schema // by media type; empty: there is no body
 }
 
+// anything is the schema of what has none.
+var anything = func() *jsonschema.Schema {
+	c := jsonschema.NewCompiler()
+	_ = c.AddResource("mem:///anything.json", true) // it is a schema
+	return c.MustCompile("mem:///anything.json")
+}()
+
 // reader turns a description into a contract.
 type reader struct {
 	root     any
@@ -145,11 +152,16 @@ func Ours(document []byte) (*Contract, error) {
 	}
 	c.sort()
 	for status, name := range map[int]string{404: "NotFound", 405: "MethodNotAllowed", 429: "TooMany"} {
+		if there, _ := r.at("components", "schemas", name); there == nil {
+			name = "Problem"
+		}
 		if c.undefined[status], err = r.schema("/components/schemas/" + name); err != nil {
 			return nil, err
 		}
 	}
-	c.callback, err = r.schema("/components/schemas/Callback")
+	if there, _ := r.at("components", "schemas", "Callback"); there != nil {
+		c.callback, err = r.schema("/components/schemas/Callback")
+	}
 	return c, err
 }
 
@@ -171,6 +183,10 @@ func (r *reader) responses(op *operation, at []string) error {
 		}
 		content, _ := r.at(append(slices.Clone(one), "content")...)
 		for _, mediaType := range keysOf(content) {
+			if schema, _ := r.at(append(slices.Clone(one), "content", mediaType, "schema")...); schema == nil {
+				resp.content[mediaType] = anything
+				continue
+			}
 			if resp.content[mediaType], err = r.member(one, "content", mediaType, "schema"); err != nil {
 				return err
 			}

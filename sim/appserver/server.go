@@ -46,6 +46,9 @@ type Config struct {
 	// /v0.2/phone-check/exchange-code; without it the device gets the code as JSON. No client has a say in it.
 	RedirectURL string
 
+	// SendPhoneIP gives the platform the address that the number came from as phone_ip, as if step 5 must come from there.
+	SendPhoneIP bool
+
 	// Client makes the calls to the platform; one of the standard library's with no options when nil. Redirects are never
 	// followed: the platform's API has none, and a check URL is not for servers to open.
 	Client *http.Client

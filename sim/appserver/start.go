@@ -3,6 +3,7 @@ package appserver
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 )
 
 // start answers step 2 with step 4.
@@ -13,7 +14,7 @@ func (s *Server) start(p *product) http.HandlerFunc {
 			s.fail(w, err)
 			return
 		}
-		c, err := s.create(r.Context(), p, number)
+		c, err := s.create(r.Context(), p, number, s.phoneIP(r))
 		if err != nil {
 			s.fail(w, err)
 			return
@@ -33,6 +34,15 @@ func (s *Server) start(p *product) http.HandlerFunc {
 			CheckURL string `json:"check_url"`
 		}{c.CheckID, c.Links.CheckURL.Href})
 	}
+}
+
+// phoneIP is what the platform is told of the device's address: nothing by default.
+func (s *Server) phoneIP(r *http.Request) string {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if !s.c.SendPhoneIP || err != nil {
+		return ""
+	}
+	return from.Addr().Unmap().String()
 }
 
 // fail answers with the problem that err is.

@@ -38,9 +38,12 @@ type check struct {
 	SIMChangeWithin   json.RawMessage `json:"sim_change_within"`
 }
 
-// create makes a check for a number in E.164 without plus: step 3.
-func (s *Server) create(ctx context.Context, p *product, number string) (check, error) {
+// create makes a check for a number in E.164 without plus, from an address if that is known: step 3.
+func (s *Server) create(ctx context.Context, p *product, number, phoneIP string) (check, error) {
 	order := map[string]string{"phone_number": number}
+	if phoneIP != "" {
+		order["phone_ip"] = phoneIP
+	}
 	if p.coded && s.c.RedirectURL != "" {
 		order["redirect_url"] = s.c.RedirectURL
 	}

@@ -28,6 +28,9 @@ func forward(w http.ResponseWriter, r *http.Request, to target) {
 		refuse(w, http.StatusBadGateway, err.Error())
 		return
 	}
+	if direct, ok := way.(answerer); ok && direct.Answer(w, arrived(r), to.address, to.scheme == "https") {
+		return
+	}
 	proxy := httputil.ReverseProxy{
 		Transport:  way,
 		BufferPool: buffers,
@@ -45,6 +48,32 @@ func forward(w http.ResponseWriter, r *http.Request, to target) {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { explain(w, to.address, err) },
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// answerer is a way that needs no connection of its own where the network does nothing to answers.
+type answerer interface {
+	Answer(w http.ResponseWriter, r *http.Request, address string, secure bool) bool
+}
+
+// hopByHop are the headers that end at the door (RFC 9110 §7.6.1).
+var hopByHop = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// arrived is the request as a server inside sees it.
+func arrived(r *http.Request) *http.Request {
+	in := *r
+	in.Header = r.Header.Clone()
+	for _, listed := range r.Header["Connection"] {
+		for name := range strings.SplitSeq(listed, ",") {
+			in.Header.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range hopByHop {
+		delete(in.Header, name)
+	}
+	in.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	in.RequestURI = in.URL.RequestURI()
+	in.Close = false
+	return &in
 }
 
 var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}

@@ -6,6 +6,7 @@
 package journal
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -34,14 +35,14 @@ type Journal struct {
 	lane     func(string) string
 	step     func(*vnet.Exchange, *Record) int
 
-	mu      sync.Mutex
-	ring    []*entry // grows to capacity, then wraps around at head
-	head    int      // the oldest entry once the ring is full
-	byID    map[uint64]*entry
-	seq     int
-	event   uint64
-	evicted int
-	changed chan struct{} // closed when an exchange ends or a note is made; nil when nobody waits
+	mu       sync.Mutex
+	ring     []*entry // grows to capacity, then wraps around at head
+	head     int      // the oldest entry once the ring is full
+	byID     map[uint64]*entry
+	seq      int
+	event    uint64
+	evicted  int
+	watchers []*watcher // replaced whole
 }
 
 // entry is one place in the ring: an exchange, or a note on a lane.
@@ -109,29 +110,46 @@ func (j *Journal) Noted(x *vnet.Exchange, text string) {
 // Closed implements [vnet.Tap]. An exchange that is no longer kept is ignored.
 func (j *Journal) Closed(x *vnet.Exchange) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if e := j.byID[x.ID]; e != nil && e.x == x && e.closed == 0 {
-		j.event++
-		e.closed = j.event
-		j.tell()
+	e := j.byID[x.ID]
+	if e == nil || e.x != x || e.closed != 0 {
+		j.mu.Unlock()
+		return
 	}
+	j.event++
+	e.closed = j.event
+	j.unlockAndTell(e)
 }
 
-// Changed returns a channel that is closed when the next exchange ends, a note stands by itself, or all is forgotten.
-func (j *Journal) Changed() <-chan struct{} {
+// Watch has f called with each record when it has ended: an exchange when its outcome is known, a note at once. f runs on
+// the goroutine on which that happens, without any lock held, so it must be quick and may be called several times at
+// once. The returned function ends the watch; a call under way may still be running then.
+func (j *Journal) Watch(f func(Record)) (stop func()) {
+	w := &watcher{f}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.changed == nil {
-		j.changed = make(chan struct{})
+	j.watchers = append(slices.Clone(j.watchers), w)
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if i := slices.Index(j.watchers, w); i >= 0 {
+			j.watchers = slices.Delete(slices.Clone(j.watchers), i, i+1)
+		}
 	}
-	return j.changed
 }
 
-// tell wakes who waits for a change, with the lock held.
-func (j *Journal) tell() {
-	if j.changed != nil {
-		close(j.changed)
-		j.changed = nil
+type watcher struct{ f func(Record) }
+
+// unlockAndTell releases the lock and tells the watchers that e has ended.
+func (j *Journal) unlockAndTell(e *entry) {
+	watchers := j.watchers // replaced whole
+	if len(watchers) == 0 {
+		j.mu.Unlock()
+		return
+	}
+	r := e.record()
+	j.mu.Unlock()
+	for _, w := range watchers {
+		w.f(r)
 	}
 }
 
@@ -142,11 +160,10 @@ func (j *Journal) Note(lane, text string, at time.Time, step int) {
 		step = 0
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	e := &entry{from: lane, to: lane, step: step, text: text, at: at}
 	j.add(e)
 	e.closed = e.opened
-	j.tell()
+	j.unlockAndTell(e)
 }
 
 // Records returns everything that is kept, oldest first, as it is at this moment.
@@ -182,7 +199,6 @@ func (j *Journal) Reset() {
 	j.ring, j.head = j.ring[:0], 0
 	clear(j.byID)
 	j.seq, j.event, j.evicted = 0, 0, 0
-	j.tell()
 }
 
 // parent returns the record of the exchange during which x was made.

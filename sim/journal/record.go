@@ -19,7 +19,7 @@ type Record struct {
 	From, To         string // lanes; equal for a note
 	FromName, ToName string // owners: "Device alice", "MNO O2 UK"
 
-	Path      string // the kind of path that the request took: "cellular", "wifi", "wired"
+	Path      string // the kind of path that the request took: "cellular", "wifi", "wired", "vpn", "relay"
 	Interface string // its name: "cellular O2 UK"
 	Secure    bool   // nobody on the path could read or stamp it
 

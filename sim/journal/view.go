@@ -11,7 +11,7 @@ type Entry struct {
 	Step     int      `json:"step"` // the guide's, 1 to 8, or 0
 	From     string   `json:"from"`
 	To       string   `json:"to"`
-	Path     string   `json:"path"` // "cellular", "wifi", "wired"
+	Path     string   `json:"path"` // "cellular", "wifi", "wired", "vpn", "relay"
 	Method   string   `json:"method"`
 	URL      string   `json:"url"`
 	Status   int      `json:"status"` // 0 when no response began

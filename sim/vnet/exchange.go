@@ -19,6 +19,7 @@ const (
 	WiFi     Kind = "wifi"     // through fixed-line broadband
 	Wired    Kind = "wired"    // a server's own connection
 	VPN      Kind = "vpn"      // through a VPN, out at its exit
+	Relay    Kind = "relay"    // through somebody's relay: a private relay, a browser's data-saver
 )
 
 // Origin says where a request came from.

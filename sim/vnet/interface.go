@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,6 +25,11 @@ type InterfaceConfig struct {
 	Latency time.Duration
 	// Middlebox is what stands on the path. It sees requests on clear connections only; a secure one passes it unread.
 	Middlebox func(http.Handler) http.Handler
+	// Ports are the first and the last source port, for a way that shares its address with others and is told from them by
+	// the port. Both 0: 49152 to 65535.
+	Ports [2]uint16
+	// Refuse is why nothing gets through: every dial fails with it. Nil: everything does.
+	Refuse error
 }
 
 // Interface is one way onto the network, with a source address. It is an [http.RoundTripper] with its own pool of
@@ -41,6 +47,9 @@ type Interface struct {
 
 // Interface adds a way onto the network.
 func (n *Network) Interface(cfg InterfaceConfig) *Interface {
+	if cfg.Ports == ([2]uint16{}) {
+		cfg.Ports = [2]uint16{49152, 65535}
+	}
 	if cfg.Kind == "" {
 		cfg.Kind = Wired
 	}
@@ -66,6 +75,22 @@ func (i *Interface) newTransport() *http.Transport {
 		DisableCompression: true, // what a client of ours asks for is what stands in the journal
 		MaxIdleConns:       64,
 	}
+}
+
+// Like adds a way onto the network that differs from this one in what change says.
+func (i *Interface) Like(change func(*InterfaceConfig)) *Interface {
+	cfg := i.cfg
+	change(&cfg)
+	return i.n.Interface(cfg)
+}
+
+// Close takes the way off the network. Its connections are reset and nothing gets through any more.
+func (i *Interface) Close() {
+	i.SetUp(false)
+	i.n.mu.Lock()
+	defer i.n.mu.Unlock()
+	// Into a new slice: who goes through the interfaces does so without the lock.
+	i.n.interfaces = slices.DeleteFunc(slices.Clone(i.n.interfaces), func(j *Interface) bool { return i == j })
 }
 
 // Transport returns a new, independent transport over the interface, for code that wants to own or change one. Requests
@@ -161,6 +186,9 @@ func (i *Interface) dial(ctx context.Context, address string, secure bool) (*con
 	if i.down.Load() {
 		return nil, syscall.ENETUNREACH
 	}
+	if i.cfg.Refuse != nil {
+		return nil, i.cfg.Refuse
+	}
 	name, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -182,7 +210,7 @@ func (i *Interface) dial(ctx context.Context, address string, secure bool) (*con
 	if box := i.cfg.Middlebox; box != nil && !l.secure {
 		l.front = box(l.front)
 	}
-	here := net.TCPAddrFromAddrPort(netip.AddrPortFrom(i.cfg.Addr, uint16(49152+i.ports.Add(1)%16384)))
+	here := net.TCPAddrFromAddrPort(netip.AddrPortFrom(i.cfg.Addr, i.nextPort()))
 	there := net.TCPAddrFromAddrPort(netip.AddrPortFrom(host.addr, portNumber(port)))
 	near := &conn{link: l, in: &l.down, out: &l.up, local: here, remote: there}
 	far := &conn{link: l, in: &l.up, out: &l.down, local: there, remote: here}
@@ -194,6 +222,12 @@ func (i *Interface) dial(ctx context.Context, address string, secure bool) (*con
 		return nil, err
 	}
 	return near, nil
+}
+
+// nextPort goes through the interface's ports, round and round.
+func (i *Interface) nextPort() uint16 {
+	first, last := i.cfg.Ports[0], i.cfg.Ports[1]
+	return first + uint16(i.ports.Add(1)%(uint32(last-first)+1))
 }
 
 func portNumber(port string) uint16 {

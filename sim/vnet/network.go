@@ -51,6 +51,8 @@ type Network struct {
 	server    http.Server
 	accept    chan *conn
 	closing   chan struct{}
+	done      context.Context // ends with the network
+	finish    context.CancelFunc
 	open      sync.WaitGroup // server sides of connections
 	ids       atomic.Uint64
 	faults    faults
@@ -78,6 +80,7 @@ func New(cfg Config) *Network {
 	if n.bodyLimit == 0 {
 		n.bodyLimit = DefaultBodyLimit
 	}
+	n.done, n.finish = context.WithCancel(context.Background())
 	n.idle.L = &n.mu
 	n.faults.rand = rand.New(rand.NewPCG(cfg.Seed, cfg.Seed^0x9e3779b97f4a7c15))
 	n.server.Handler = http.HandlerFunc(n.serve)
@@ -233,6 +236,7 @@ func (n *Network) Close() error {
 	}
 	n.closed = true
 	close(n.closing)
+	n.finish()
 	interfaces := n.interfaces
 	n.mu.Unlock()
 	leaks := unread(interfaces)

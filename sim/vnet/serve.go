@@ -147,7 +147,7 @@ func (n *Network) end(x *Exchange) {
 // response passes an answer on and keeps what the exchange wants of it.
 type response struct {
 	http.ResponseWriter
-	link    *link
+	link    *link // nil for an answer on a real connection
 	limit   int
 	status  int
 	body    []byte
@@ -179,7 +179,7 @@ func (r *response) Write(b []byte) (int, error) {
 
 func (r *response) Flush() {
 	r.flushed = true
-	r.link.down.uncork()
+	r.uncork()
 	if f, ok := r.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
@@ -187,8 +187,14 @@ func (r *response) Flush() {
 
 func (r *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	r.hijacked = true
-	r.link.down.uncork()
+	r.uncork()
 	return r.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+func (r *response) uncork() {
+	if r.link != nil {
+		r.link.down.uncork()
+	}
 }
 
 // Unwrap is for [http.ResponseController].
