@@ -97,9 +97,9 @@ func (w *World) AddPhone(msisdn string, opts ...PhoneOption) (*Phone, error) {
 		return nil, fmt.Errorf("phone %s: %w", o.name, err)
 	}
 	owner := "Device " + o.name
-	wifi := w.line(owner, o.server)
+	wifi := w.wifi(owner)
 	if o.server {
-		o.sims, o.wifi = nil, true // the one line that it has stands in for WiFi
+		o.sims, o.wifi, wifi = nil, true, w.dataCentre(owner) // the one line that it has stands in for WiFi
 	}
 	all := []device.Option{
 		device.WithClock(w.clk),
@@ -183,14 +183,6 @@ func (w *World) wifi(owner string) *vnet.Interface {
 		Owner: owner, Name: "wifi", Kind: vnet.WiFi, Latency: w.opts.latency.wifi,
 		Addr: netip.AddrFrom4([4]byte{198, 51, 100, byte(1 + (n-1)%254)}),
 	})
-}
-
-// line is a device's fixed line: WiFi, or that of a data centre.
-func (w *World) line(owner string, server bool) *vnet.Interface {
-	if server {
-		return w.dataCentre(owner)
-	}
-	return w.wifi(owner)
 }
 
 // vpn makes a VPN's exit: an address in a data centre.
