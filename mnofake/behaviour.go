@@ -27,6 +27,10 @@ type Behaviour struct {
 	// /consent on clear HTTP over the subscriber's own data session, is the consent (Subscriber.Consented).
 	AskConsent bool
 
+	// AccountingLag is how long the packet gateway still takes a source address, or the ports of one, for those of the
+	// subscriber who had them before.
+	AccountingLag time.Duration
+
 	// ResultDelay is how long the back channel takes for each answer.
 	ResultDelay time.Duration
 	// ResultFailure is a status from 500 to 599 that the back channel answers everything with. Anything else means that

@@ -2,7 +2,9 @@ package mnofake
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"time"
 )
 
 // NATPorts is how many source ports the operator's network address translation gives a data session. The block that begins
@@ -13,6 +15,26 @@ const NATPorts = 1024
 type natBlock struct {
 	addr  netip.Addr
 	first uint16
+}
+
+// owner is who had an address, and how long accounting says so.
+type owner struct {
+	msisdn string
+	until  time.Time
+}
+
+// leaves remembers who had an address or ports of one, if the operator's accounting is slow. With the lock held.
+func (o *Operator) leaves(b natBlock, msisdn string) {
+	lag := o.behaves.AccountingLag
+	if lag <= 0 || msisdn == "" {
+		return
+	}
+	now := o.cfg.Clock.Now()
+	if o.before == nil {
+		o.before = map[natBlock]owner{}
+	}
+	maps.DeleteFunc(o.before, func(_ natBlock, old owner) bool { return !now.Before(old.until) })
+	o.before[b] = owner{msisdn, now.Add(lag)}
 }
 
 // nat is the operator's address translation (CGNAT): sessions share an address, and the source port says whose a packet is.
@@ -53,8 +75,9 @@ func (o *Operator) DetachNAT(addr netip.Addr, first uint16) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b := natBlock{plain(addr), first}
-	_, ok := o.nat.blocks[b]
+	msisdn, ok := o.nat.blocks[b]
 	delete(o.nat.blocks, b)
+	o.leaves(b, msisdn)
 	return ok
 }
 

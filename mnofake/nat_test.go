@@ -3,6 +3,7 @@ package mnofake_test
 import (
 	"net/http/httptest"
 	"net/netip"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -63,6 +64,35 @@ var _ = Describe("addresses of more than one", func() {
 		Expect(err).To(MatchError(ContainSubstring("no valid IPv4 prefix")))
 		_, err = poor.AttachVisitor()
 		Expect(err).To(HaveOccurred())
+	})
+
+	It("are taken for those of who had them before, as long as accounting is behind", func() {
+		clk := newManual()
+		cfg := config()
+		cfg.Clock = clk
+		cfg.Prefixes = []netip.Prefix{netip.MustParsePrefix("100.64.0.0/30")} // two addresses
+		o, aliceAt, bobAt := operator(cfg)
+		o.SetBehaviour(mnofake.Behaviour{AccountingLag: time.Hour})
+		Expect(o.Detach(aliceAt)).To(BeTrue())
+		Expect(stamp(o, aliceAt, 50000)).To(BeEmpty(), "nobody has it")
+		at, err := o.Attach(bob)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(at).To(Equal(aliceAt))
+		Expect(stamp(o, at, 50000)).To(Equal(alice))
+		Expect(stamp(o, bobAt, 50000)).To(Equal(bob))
+		clk.advance(time.Hour)
+		Expect(stamp(o, at, 50000)).To(Equal(bob))
+
+		Expect(o.Detach(at)).To(BeTrue())
+		shared, first, err := o.AttachNAT(alice)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(o.DetachNAT(shared, first)).To(BeTrue())
+		_, again, err := o.AttachNAT(bob)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(Equal(first))
+		Expect(stamp(o, shared, int(first))).To(Equal(alice))
+		clk.advance(time.Hour)
+		Expect(stamp(o, shared, int(first))).To(Equal(bob))
 	})
 
 	It("are given to visitors, whom the gateway does not know", func() {

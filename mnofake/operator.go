@@ -92,6 +92,7 @@ type Operator struct {
 	pools       []*pool
 	attached    map[netip.Addr]string // source address of a data session -> MSISDN; "" if it is shared or a visitor's
 	nat         nat
+	before      map[natBlock]owner // of addresses and ports, as slow accounting has it; nil when it is quick
 
 	sessions sessions
 }

@@ -19,8 +19,9 @@ func (o *Operator) Detach(addr netip.Addr) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	addr = plain(addr)
-	_, ok := o.attached[addr]
+	msisdn, ok := o.attached[addr]
 	delete(o.attached, addr)
+	o.leaves(natBlock{addr: addr}, msisdn)
 	return ok
 }
 
@@ -66,8 +67,13 @@ func (o *Operator) subscriberAt(source netip.AddrPort) (Subscriber, bool) {
 	if !ok {
 		return Subscriber{}, false
 	}
+	key := natBlock{addr: addr}
 	if msisdn == "" {
-		msisdn = o.nat.blocks[natBlock{addr, source.Port() / NATPorts * NATPorts}]
+		key.first = source.Port() / NATPorts * NATPorts
+		msisdn = o.nat.blocks[key]
+	}
+	if old, ok := o.before[key]; ok && o.cfg.Clock.Now().Before(old.until) {
+		msisdn = old.msisdn
 	}
 	s, ok := o.subscribers[msisdn]
 	return s, ok

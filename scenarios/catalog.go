@@ -48,5 +48,9 @@ func Named(name string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("there is no scenario %q%s", name, hint(name, names))
+	near := nearest(name, names)
+	if near == "" {
+		near = "; phonechecksim list shows those that there are"
+	}
+	return nil, fmt.Errorf("there is no scenario %q%s", name, near)
 }

@@ -29,6 +29,7 @@ type Operator struct {
 	RedirectDelay   Duration `yaml:"redirect_delay"`   // how long each answer to a device takes
 	RedirectFailure int      `yaml:"redirect_failure"` // a status from 500 to 599 that devices get instead
 	AskConsent      bool     `yaml:"ask_consent"`      // subscribers see a page with a button first
+	AccountingLag   Duration `yaml:"accounting_lag"`   // how long its gateway takes an address for that of who had it before
 	ResultDelay     Duration `yaml:"result_delay"`     // how long each answer to the platform takes
 	ResultFailure   int      `yaml:"result_failure"`   // a status from 500 to 599 that the platform gets instead
 	ResultBody      string   `yaml:"result_body"`      // what the platform gets in place of a result
@@ -60,7 +61,7 @@ func (o Operator) behaviour(dialingCode string) mnofake.Behaviour {
 	b := mnofake.Behaviour{
 		RedirectHops: o.RedirectHops, RedirectLoop: o.RedirectLoop, RedirectStatus: o.RedirectStatus,
 		Location: locations[o.Location], RedirectDelay: time.Duration(o.RedirectDelay), RedirectFailure: o.RedirectFailure,
-		AskConsent:  o.AskConsent,
+		AskConsent: o.AskConsent, AccountingLag: time.Duration(o.AccountingLag),
 		ResultDelay: time.Duration(o.ResultDelay), ResultFailure: o.ResultFailure, ResultBody: o.ResultBody,
 	}
 	if format := numberFormats[o.NumberFormat]; format != nil {
