@@ -12,6 +12,9 @@ import (
 // expect holds what is expected against what is, and keeps what does not hold.
 func (r *run) expect(e Expect, where, path string) {
 	fail := func(what, want, got string) {
+		if !r.looksAt(what) {
+			return
+		}
 		line := 0
 		if t := r.s.file.token(path + "." + what); t != nil {
 			line = t.Position.Line

@@ -22,7 +22,8 @@ var Start = time.Date(2020, 6, 1, 16, 43, 30, 0, time.UTC)
 
 // Options says how scenarios are run.
 type Options struct {
-	Seed uint64 // decides ids, tokens and chances
+	Seed   uint64  // decides ids, tokens and chances
+	Server *Server // nil: the reference server
 }
 
 // Result is what a run came to. Its JSON form holds no real time: the same scenario and seed give the same bytes.
@@ -80,13 +81,25 @@ func (f Failure) String() string {
 // Run plays a scenario in a world of its own. An expectation that does not hold is in the result; an error means that
 // the scenario could not be played.
 func Run(ctx context.Context, s *Scenario, o Options) (*Result, error) {
-	opts := append(s.Cast.Options(), sim.WithSeed(o.Seed), sim.WithStart(Start), sim.WithLatency())
+	opts := append(s.Cast.Options(), sim.WithSeed(o.Seed), sim.WithStart(Start))
+	if o.Server == nil {
+		opts = append(opts, sim.WithLatency())
+	} else {
+		opts = append(opts, o.Server.options()...)
+	}
 	w, err := sim.New(opts...)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	r := &run{s: s, w: w, actors: map[string]*actor{}}
+	if o.Server != nil {
+		leave, err := o.Server.join(w)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	r := &run{s: s, w: w, actors: map[string]*actor{}, began: w.Now(), looksAt: o.Server.looksAt}
 	if err := r.cast(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
@@ -113,6 +126,8 @@ type run struct {
 	last     *actor // who acted last
 	failures []Failure
 	broken   error // why the script could not be played
+	began    time.Time
+	looksAt  func(what string) bool
 }
 
 // actor is a device of the cast and what it knows.
@@ -301,4 +316,4 @@ func (r *run) result() *Result {
 }
 
 // elapsed is the time that has passed in the world, in seconds to the millisecond.
-func (r *run) elapsed() float64 { return math.Round(r.w.Now().Sub(Start).Seconds()*1e3) / 1e3 }
+func (r *run) elapsed() float64 { return math.Round(r.w.Now().Sub(r.began).Seconds()*1e3) / 1e3 }

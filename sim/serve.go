@@ -30,15 +30,6 @@ func (w *World) Serve(host string, backend http.Handler, profile ...device.Profi
 	w.mu.Unlock()
 }
 
-// UseServer makes an application server outside of the world, such as the user's own process, the one that phones made from
-// now on speak to: at the profile's BaseURL. The world must be allowed to reach it, see [WithOutside], and it the world, see
-// [World.Listen].
-func (w *World) UseServer(profile device.Profile) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.serving = serving{host: hostOf(profile.BaseURL), profile: profile}
-}
-
 // profile is how an app speaks to the application server.
 func (w *World) profile() device.Profile {
 	w.mu.Lock()

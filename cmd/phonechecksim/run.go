@@ -25,6 +25,7 @@ func runCommand() *cobra.Command {
 	var format string
 	var tags, reports []string
 	how := playing{}
+	var server against
 	formats := append([]string{"text"}, report.Formats()...)
 	cmd := &cobra.Command{
 		Use:   "run [name|file...]",
@@ -34,7 +35,8 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 		Example: `  phonechecksim run match wifi-path
   phonechecksim run ./mine.yaml
   phonechecksim run --tags attack,callback
-  phonechecksim run --all --report junit=out.xml --report har=out.har`,
+  phonechecksim run --all --report junit=out.xml --report har=out.har
+  phonechecksim run match mismatch wifi-path --server http://127.0.0.1:3000`,
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if !slices.Contains(formats, format) {
@@ -60,6 +62,14 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 				return fmt.Errorf("say which scenarios to run, or --all; phonechecksim list shows them")
 			}
 			how.progress = progressOf(cmd.ErrOrStderr())
+			var end func()
+			if how.server, end, err = server.open(cmd); err != nil {
+				return err
+			}
+			defer end()
+			if how.server != nil {
+				chosen = playable(cmd, chosen, how.server)
+			}
 			results, err := play(cmd.Context(), chosen, how)
 			if err != nil {
 				return err
@@ -86,6 +96,7 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 	f.BoolVar(&how.failFast, "fail-fast", false, "stop at the first scenario that fails")
 	f.StringVar(&format, "format", "text", strings.Join(formats, ", "))
 	f.StringArrayVar(&reports, "report", nil, "write a report as well, format=file; may be given several times")
+	server.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("tags", cobra.FixedCompletions(scenarios.Tags(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -132,6 +143,7 @@ type playing struct {
 	seed     uint64
 	failFast bool
 	progress func(done, all int)
+	server   *scenarios.Server // nil: the reference server
 }
 
 // play runs scenarios, several at a time, each in a world of its own. Results are in the order of the scenarios; with
@@ -142,14 +154,18 @@ func play(ctx context.Context, chosen []*scenarios.Scenario, how playing) ([]*sc
 	var next, done atomic.Int64
 	var failed atomic.Int64 // the first place of a failure, from 1; 0: none
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(chosen)) {
+	players := min(runtime.GOMAXPROCS(0), len(chosen))
+	if how.server != nil {
+		players = 1
+	}
+	for range players {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(chosen) || how.failFast && failed.Load() != 0 {
 					return
 				}
-				results[i], errs[i] = scenarios.Run(ctx, chosen[i], scenarios.Options{Seed: how.seed})
+				results[i], errs[i] = scenarios.Run(ctx, chosen[i], scenarios.Options{Seed: how.seed, Server: how.server})
 				if errs[i] != nil || !results[i].Passed {
 					failed.Store(int64(i) + 1)
 				}

@@ -14,6 +14,7 @@ import (
 
 func demoCommand() *cobra.Command {
 	var seed uint64
+	var server against
 	cmd := &cobra.Command{
 		Use:               "demo [scenario...]",
 		Short:             "Show scenarios step by step: the story, the sequence, the verdict",
@@ -27,8 +28,13 @@ func demoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			outside, end, err := server.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer end()
 			out := newPage(cmd.OutOrStdout())
-			results, err := play(cmd.Context(), chosen, playing{seed: seed})
+			results, err := play(cmd.Context(), chosen, playing{seed: seed, server: outside})
 			if err != nil {
 				return err
 			}
@@ -41,6 +47,7 @@ func demoCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "decides every id, token and chance")
+	server.flags(cmd)
 	return cmd
 }
 

@@ -24,10 +24,25 @@ import (
 
 type server struct {
 	api    string
-	client *http.Client // with an access token
+	tokens clientcredentials.Config
 
 	mu       sync.Mutex
+	token    *oauth2.Token
 	sessions map[string]string // cookie to the session's check
+}
+
+// accessToken returns one that is good for a while, or a fresh one.
+func (s *server) accessToken(ctx context.Context, fresh bool) (*oauth2.Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fresh || !s.token.Valid() {
+		token, err := s.tokens.Token(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.token = token
+	}
+	return s.token, nil
 }
 
 // check is as much of the platform's answers as is needed.
@@ -43,20 +58,32 @@ type check struct {
 }
 
 func (s *server) call(ctx context.Context, method, path string, body any) (c check, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return c, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, s.api+path, bytes.NewReader(raw))
-	if err != nil {
-		return c, err
+	var resp *http.Response
+	for _, fresh := range []bool{false, true} { // again if the token died before its time
+		token, err := s.accessToken(ctx, fresh)
+		if err != nil {
+			return c, err
+		}
+		req, err := http.NewRequestWithContext(ctx, method, s.api+path, bytes.NewReader(raw))
+		if err != nil {
+			return c, err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		token.SetAuthHeader(req)
+		if resp, err = http.DefaultClient.Do(req); err != nil {
+			return c, err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			break
+		}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return c, err
-	}
-	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
 		return c, fmt.Errorf("%s answers %s", path, resp.Status)
 	}
@@ -125,12 +152,10 @@ func main() {
 	if api == "" {
 		api = "https://eu.api.idlayr.com"
 	}
-	tokens := clientcredentials.Config{
+	s := &server{api: api, sessions: map[string]string{}, tokens: clientcredentials.Config{
 		ClientID: os.Getenv("TRU_ID_CLIENT_ID"), ClientSecret: os.Getenv("TRU_ID_CLIENT_SECRET"),
 		TokenURL: api + "/oauth2/v1/token", Scopes: []string{"phone_check"}, AuthStyle: oauth2.AuthStyleInHeader,
-	}
-	s := &server{api: api, client: tokens.Client(context.Background()), sessions: map[string]string{}}
-	s.client.Timeout = 5 * time.Second
+	}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /phone-check", s.start)
 	mux.HandleFunc("GET /phone-check", s.result)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,8 +43,15 @@ func (o Outside) Hosts() (outside func(address string) (owner string, h http.Han
 		if !o.reaches(address) {
 			return "", nil
 		}
-		return o.Owner, toReality(address, transport)
+		return o.Owner, toReality("", address, transport)
 	}, transport
+}
+
+// Real answers for a server on the real network, at its base URL. Close the idle connections of the returned transport
+// when done.
+func Real(base *url.URL) (http.Handler, *http.Transport) {
+	_, transport := Outside{}.Hosts()
+	return toReality(base.Scheme, base.Host, transport), transport
 }
 
 func (o Outside) reaches(address string) bool {
@@ -64,18 +72,23 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// toReality passes a request on to a real host. One that cannot be reached, or breaks off, does so for the caller inside.
-func toReality(address string, transport *http.Transport) http.Handler {
+// toReality passes a request on to a real host, with the scheme that it came with if none is given. One that cannot be
+// reached, or breaks off, does so for the caller inside.
+func toReality(scheme, address string, transport *http.Transport) http.Handler {
 	return &httputil.ReverseProxy{
 		Transport:  transport,
 		BufferPool: buffers,
 		ErrorLog:   quiet,
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Scheme, p.Out.URL.Host = "http", address
-			if p.In.TLS != nil {
-				p.Out.URL.Scheme = "https"
+			p.Out.URL.Scheme, p.Out.URL.Host = scheme, address
+			p.Out.Host = address
+			if scheme == "" { // it was called by its own name
+				p.Out.Host = p.In.Host
+				p.Out.URL.Scheme = "http"
+				if p.In.TLS != nil {
+					p.Out.URL.Scheme = "https"
+				}
 			}
-			p.Out.Host = p.In.Host
 			for _, name := range forwarded {
 				if v, ok := p.In.Header[name]; ok {
 					p.Out.Header[name] = v
