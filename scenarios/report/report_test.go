@@ -134,13 +134,16 @@ var _ = Describe("Reports", func() {
 			})
 
 			It("hold no secret", func(ctx context.Context) {
-				r := play(ctx, 1, append(slices.Clone(scenarios.Catalog()), wrong())...)
-				secrets := secretsOf(r)
-				Expect(len(secrets)).To(BeNumerically(">=", 5), "the seed is the same, and so are most of them")
-				out := written(format, r)
-				for _, s := range secrets {
-					at := strings.Index(out, s)
-					Expect(at).To(Equal(-1), "%q: ...%s", s, out[max(0, at-200):min(len(out), max(0, at)+200)])
+				// Each by itself: the seed is the same, so one's token may be another's session id.
+				for _, scenario := range append(slices.Clone(scenarios.Catalog()), wrong()) {
+					r := play(ctx, 1, scenario)
+					secrets := secretsOf(r)
+					Expect(len(secrets)).To(BeNumerically(">=", 2))
+					out := written(format, r)
+					for _, s := range secrets {
+						at := strings.Index(out, s)
+						Expect(at).To(Equal(-1), "%s: %q: ...%s", scenario.Name, s, out[max(0, at-200):min(len(out), max(0, at)+200)])
+					}
 				}
 			})
 
@@ -202,7 +205,7 @@ func secretsOf(r report.Run) []string {
 		for _, x := range res.Records {
 			for _, text := range []string{string(x.RequestBody), string(x.ResponseBody)} {
 				for _, m := range inBody.FindAllStringSubmatch(text, -1) {
-					if !strings.Contains(m[1], "_") || len(m[1]) > 30 { // else an error's code
+					if (!strings.Contains(m[1], "_") || len(m[1]) > 30) && m[1] != "unavailable" { // else an error's code
 						found = append(found, m[1])
 					}
 				}
