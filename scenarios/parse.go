@@ -266,9 +266,6 @@ func (f *file) check(s *Scenario) {
 		f.word(fmt.Sprintf("$.tags[%d]", i), string(tag), tags)
 	}
 	f.checkCast("$.cast", s.Cast)
-	for _, name := range s.Cast.Names() { // a cast by itself may be for a world with other operators
-		f.word("$.cast.devices."+name+".operator", s.Cast.Devices[name].Operator, sim.DefaultOperators())
-	}
 	if len(s.Script) == 0 {
 		f.at(f.token("$.script"), "the script is empty: begin with verify: {number: \"447700900001\"}")
 	}
@@ -311,6 +308,7 @@ func (f *file) checkDevice(path string, d Device) {
 	if d.MSISDN != "" || !d.DataCentre {
 		f.number(path+".msisdn", d.MSISDN)
 	}
+	f.word(path+".operator", d.Operator, sim.DefaultOperators())
 	if d.SecondSIM != nil {
 		f.number(path+".second_sim.msisdn", d.SecondSIM.MSISDN)
 	}
