@@ -196,7 +196,7 @@ var _ = Describe("phonechecksim", func() {
 
 // TestSameBytes runs the whole catalog many times over: one seed gives the same bytes, on one processor and on two.
 func TestSameBytes(t *testing.T) {
-	runs := 200
+	runs := 100
 	if testing.Short() {
 		runs = 20
 	}
