@@ -79,3 +79,35 @@ func catalogPage() []byte {
 	}
 	return b.Bytes()
 }
+
+var _ = Describe("docs/coverage.md", func() {
+	It("has every row, and names scenarios that there are", func() {
+		page, err := os.ReadFile(filepath.Join("..", "docs", "coverage.md"))
+		Expect(err).NotTo(HaveOccurred())
+		rows := map[string]string{}
+		named := map[string]bool{}
+		for line := range strings.Lines(string(page)) {
+			cells := strings.Split(line, "|")
+			if len(cells) < 4 {
+				continue
+			}
+			row := strings.TrimSpace(cells[1])
+			rows[row] = cells[3]
+			for i, word := range strings.Split(cells[3], "`") {
+				if i%2 == 1 && word != "serve" {
+					_, err := scenarios.Named(word)
+					Expect(err).NotTo(HaveOccurred(), row)
+					named[word] = true
+				}
+			}
+		}
+		for family, count := range map[string]int{"A": 19, "B": 15, "C": 11, "D": 15, "E": 7, "F": 12, "G": 5} {
+			for n := range count {
+				row := fmt.Sprintf("%s%d", family, n+1)
+				Expect(rows).To(HaveKey(row))
+				Expect(rows[row]).To(Or(ContainSubstring("`"), ContainSubstring("Out of reach")), row)
+			}
+		}
+		Expect(len(named)).To(BeNumerically(">", 75))
+	})
+})
