@@ -49,7 +49,10 @@ type check struct {
 
 // all are the checks, in the order of their value.
 var all = []check{
-	checkStatus, checkCode, checkSession, checkClientResult, checkNumberFixed, checkAnonymous, checkOnce,
+	checkStatus, checkCode, checkSession, checkClientResult, checkSignature, checkSecrets, checkNumberFixed, checkAnonymous,
+	checkClientURLs, checkOnce, checkRenewal, checkTimeouts, checkE164, checkRetries, checkRetryAfter, checkCached, checkBasic,
+	checkOrder, checkScope, checkRefusals, checkPolling, checkOpens, checkURLUnchanged, checkAbuse, checkFallback, checkHosts,
+	checkAdditive, checkInternals, checkVersion, checkPhoneIP, checkPanic, checkHang, checkSpill,
 }
 
 // IDs returns the ids of all checks, in the order in which they run.
@@ -82,13 +85,7 @@ func (c *check) examine(g *ground, result *Result) {
 		b.tidy()
 		switch {
 		case len(result.Findings) > 0:
-			result.Verdict = Hint
-			for _, f := range result.Findings {
-				if f.Sure {
-					result.Verdict = Fail
-				}
-			}
-			result.Reason = ""
+			result.judge()
 		case stopped:
 			result.Verdict, result.Reason = NotRun, s.why
 		default:
@@ -100,3 +97,16 @@ func (c *check) examine(g *ground, result *Result) {
 
 // notRun ends the check without a verdict.
 func (b *bench) notRun(format string, args ...any) { panic(stop{fmt.Sprintf(format, args...)}) }
+
+// judge makes the verdict of what was found.
+func (r *Result) judge() {
+	r.Verdict, r.Reason = Hint, ""
+	for _, f := range r.Findings {
+		if f.Sure {
+			r.Verdict = Fail
+		}
+	}
+}
+
+// notChosen is why a check was not run that the configuration leaves out.
+const notChosen = "not chosen"

@@ -184,9 +184,9 @@ func (c *Config) leavesOut(k *check) string {
 	}
 	switch {
 	case len(c.Only) > 0 && !named(c.Only), named(c.Skip):
-		return "not chosen"
+		return notChosen
 	case k.severity.rank() < c.Severity.rank():
-		return "below the chosen severity"
+		return notChosen + ": below that severity"
 	}
 	return ""
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/phonechecksim/phonechecksim/sim/clock"
 	"github.com/phonechecksim/phonechecksim/sim/frontdoor"
 	"github.com/phonechecksim/phonechecksim/sim/journal"
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
 )
 
 // The people of the checks. Their numbers are kept for fiction, and all with one operator.
@@ -137,7 +138,8 @@ type world struct {
 	host    string // its name on the network
 	backend any
 	phones  map[string]*sim.Phone
-	marked  int // exchanges up to this one belong to what was looked at before
+	marked  int             // exchanges up to this one belong to what was looked at before
+	anybody *vnet.Interface // on the internet
 	users   int
 }
 
@@ -196,7 +198,7 @@ func (g *ground) newWorld(o worldOptions, more ...sim.Option) (w *world, err err
 	if w.World, err = sim.New(opts...); err != nil {
 		return nil, err
 	}
-	w.front = &front{platform: w.Platform()}
+	w.front = &front{platform: w.Platform(), now: w.Now, issued: map[string]time.Time{}, revoked: map[string]bool{}}
 	for _, region := range []string{"eu", "in", "us"} {
 		w.Network().Handle(region+".api.idlayr.com", "IDlayr", w.front)
 		w.Network().Handle(region+".api.tru.id", "IDlayr", w.front)
@@ -413,6 +415,3 @@ func pathOf(raw string) string {
 	}
 	return u.Path
 }
-
-// conclude adds what no check looked for by itself.
-func (g *ground) conclude(report *Report) {}

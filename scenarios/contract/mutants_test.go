@@ -3,12 +3,16 @@ package contract_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/phonechecksim/phonechecksim/scenarios/contract"
 	"github.com/phonechecksim/phonechecksim/sim"
@@ -283,4 +287,471 @@ var mutants = []mutant{
 			forward(rw, rec)
 		})
 	}},
+	{check: "C9", name: "believes callbacks without looking at the signature", make: func(w *sim.World) http.Handler {
+		n := new(notes)
+		ref := clean(w)
+		h := claims(n, ref)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/callback") {
+				o := sent(r)
+				if o["match"] == true && n.get("starter "+text(o, "check_id")) != "" {
+					n.set("verified "+n.get("starter "+text(o, "check_id")), "447700900003")
+				}
+				return
+			}
+			if isStart(r) {
+				rec := behind(ref, r)
+				starter(n, r, rec)
+				forward(rw, rec)
+				return
+			}
+			h.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "C9", name: "verifies the signature and not the digest of the body", make: func(w *sim.World) http.Handler {
+		n := new(notes)
+		ref := clean(w)
+		h := claims(n, ref)
+		var last []byte
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/callback"):
+				o := sent(r)
+				body, _ := io.ReadAll(r.Body)
+				// The body that the signature was made for stands in for a look at everything but the digest.
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				rec := behind(ref, r)
+				if rec.Code == http.StatusOK {
+					last = body
+				} else if last != nil {
+					r.Body = io.NopCloser(bytes.NewReader(last))
+					if rec = behind(ref, r); rec.Code == http.StatusOK && o["match"] == true {
+						n.set("verified "+n.get("starter "+text(o, "check_id")), "447700900003")
+					}
+				}
+				forward(rw, rec)
+			case isStart(r):
+				rec := behind(ref, r)
+				starter(n, r, rec)
+				forward(rw, rec)
+			default:
+				h.ServeHTTP(rw, r)
+			}
+		})
+	}},
+	{check: "C7", name: "passes the platform's errors on as they are", make: func(w *sim.World) http.Handler {
+		n := new(notes)
+		ref := reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err == nil && resp.StatusCode == http.StatusBadRequest {
+					body, _ := io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+					n.set("error", string(body))
+					resp.Body = io.NopCloser(bytes.NewReader(body))
+				}
+				return resp, err
+			})
+		})
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			n.set("error", "")
+			rec := behind(ref, r)
+			if said := n.get("error"); said != "" && strings.Contains(said, "Authorization") || strings.Contains(said, "Bearer ") || strings.Contains(said, "Basic ") {
+				rw.Header().Set("Content-Type", "application/json")
+				rw.WriteHeader(rec.Code)
+				_, _ = io.WriteString(rw, said)
+				return
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C7", name: "hides the access token in a cookie, in base64", make: func(w *sim.World) http.Handler {
+		n := new(notes)
+		ref := reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				n.set("token", r.Header.Get("Authorization"))
+				return next.RoundTrip(r)
+			})
+		})
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isFinish(r) {
+				rec.Header().Add("Set-Cookie", "debug="+base64.RawURLEncoding.EncodeToString([]byte("auth="+n.get("token"))))
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C8", name: "takes redirect_url from the client", make: func(w *sim.World) http.Handler {
+		ref := reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				if u, _ := r.Context().Value(contextKey("redirect")).(string); u != "" && strings.HasSuffix(r.URL.Path, "/checks") {
+					o := sent(r)
+					o["redirect_url"] = u
+					body, _ := json.Marshal(o)
+					r = r.Clone(r.Context())
+					r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				}
+				return next.RoundTrip(r)
+			})
+		})
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if isStart(r) {
+				r = aside(r, "redirect", text(sent(r), "redirect_url"))
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "C13", name: "keeps its token for ever", make: func(w *sim.World) http.Handler {
+		var mu sync.Mutex
+		token := ""
+		return reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if !strings.HasSuffix(r.URL.Path, "/token") {
+					if token == "" {
+						token = r.Header.Get("Authorization")
+					}
+					r = r.Clone(r.Context())
+					r.Header.Set("Authorization", token)
+				}
+				return next.RoundTrip(r)
+			})
+		})
+	}},
+	{check: "C17", name: "has no deadline for its calls", make: func(w *sim.World) http.Handler {
+		return reference(w, nil, func(c *appserver.Config) { c.CallTimeout = time.Hour })
+	}},
+	{check: "C16", name: "sends the number as typed", make: func(w *sim.World) http.Handler {
+		ref := reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				if typed, ok := r.Context().Value(contextKey("typed")).(string); ok && strings.HasSuffix(r.URL.Path, "/checks") {
+					body, _ := json.Marshal(map[string]string{"phone_number": typed})
+					r = r.Clone(r.Context())
+					r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				}
+				return next.RoundTrip(r)
+			})
+		})
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if isStart(r) {
+				r = aside(r, "typed", text(sent(r), "phone_number"))
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "C20", name: "repeats a failed call ten times at once", make: func(w *sim.World) http.Handler {
+		return reference(w, repeat(10, func(resp *http.Response, err error) bool {
+			return err == nil && resp.StatusCode == http.StatusServiceUnavailable
+		}))
+	}},
+	{check: "C20", name: "repeats a create whose answer was lost", make: func(w *sim.World) http.Handler {
+		return reference(w, repeat(1, func(_ *http.Response, err error) bool { return err != nil }))
+	}},
+	{check: "C19", name: "repeats a call that was answered 429", make: func(w *sim.World) http.Handler {
+		return reference(w, repeat(1, func(resp *http.Response, err error) bool {
+			return err == nil && resp.StatusCode == http.StatusTooManyRequests
+		}))
+	}},
+	{check: "C12", name: "fetches a token for each check", make: func(w *sim.World) http.Handler {
+		return reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				if strings.HasSuffix(r.URL.Path, "/checks") {
+					form := "grant_type=client_credentials&scope=phone_check"
+					req, _ := http.NewRequestWithContext(r.Context(), http.MethodPost, sim.APIBase+"/oauth2/v1/token", strings.NewReader(form))
+					req.SetBasicAuth(url.QueryEscape(w.Project().ClientID), url.QueryEscape(w.Project().ClientSecret))
+					req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+					resp, err := next.RoundTrip(req)
+					if err != nil {
+						return nil, err
+					}
+					_ = resp.Body.Close()
+				}
+				return next.RoundTrip(r)
+			})
+		})
+	}},
+	{check: "C14", name: "cuts the secret off at the second colon", make: func(w *sim.World) http.Handler {
+		return reference(w, nil, func(c *appserver.Config) { c.ClientSecret, _, _ = strings.Cut(c.ClientSecret, ":") })
+	}},
+	{check: "C10", name: "answers 500 to a callback for a check that it does not know yet", make: func(w *sim.World) http.Handler {
+		ref, n := clean(w), new(notes)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if id := text(sent(r), "check_id"); strings.HasSuffix(r.URL.Path, "/callback") && id != "" && n.get("starter "+id) == "" {
+				http.Error(rw, "no row", http.StatusInternalServerError)
+				return
+			}
+			rec := behind(ref, r)
+			if isStart(r) {
+				starter(n, r, rec)
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C10", name: "undoes a verification when EXPIRED comes late", make: func(w *sim.World) http.Handler {
+		ref, n := clean(w), new(notes)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			o := sent(r)
+			rec := behind(ref, r)
+			switch {
+			case isStart(r):
+				starter(n, r, rec)
+			case strings.HasSuffix(r.URL.Path, "/callback") && o["status"] == "EXPIRED" && rec.Code == http.StatusOK:
+				n.set("undone "+n.get("starter "+text(o, "check_id")), "yes")
+			case r.URL.Path == "/me" && n.get("undone "+sessionOf(r)) != "":
+				say(rw, map[string]any{"verified": false})
+				return
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C15", name: "asks for all scopes that there are", make: func(w *sim.World) http.Handler {
+		return reference(w, nil, func(c *appserver.Config) {
+			c.Scopes = []string{"phone_check", "subscriber_check", "sim_check", "coverage"}
+		})
+	}},
+	{check: "C18", name: "answers 500 to what the platform refuses", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if strings.Contains(rec.Body.String(), `"not_mobile_ip"`) {
+				http.Error(rw, "Internal Server Error", http.StatusInternalServerError)
+				return
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C21", name: "polls a pending check a hundred times at once", make: func(w *sim.World) http.Handler {
+		return reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				for range 100 {
+					resp, err := next.RoundTrip(again(r))
+					if err != nil || r.Method != http.MethodPatch {
+						return resp, err
+					}
+					body, _ := io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+					resp.Body = io.NopCloser(bytes.NewReader(body))
+					if !bytes.Contains(body, []byte("PENDING")) {
+						return resp, err
+					}
+				}
+				return next.RoundTrip(again(r))
+			})
+		})
+	}},
+	{check: "C21", name: "asks for a check every second for as long as it lives", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		life, die := context.WithCancel(context.Background())
+		var ask func(id string)
+		ask = func(id string) {
+			w.Clock().AfterFunc(time.Second, func() {
+				if life.Err() != nil {
+					return
+				}
+				if req, err := http.NewRequestWithContext(life, http.MethodGet, sim.APIBase+"/phone_check/v0.2/checks/"+id, nil); err == nil {
+					if resp, err := w.Client().Do(req); err == nil {
+						_ = resp.Body.Close()
+					}
+				}
+				ask(id)
+			})
+		}
+		return closing{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isStart(r) && rec.Code == http.StatusOK {
+				var o map[string]any
+				_ = json.Unmarshal(rec.Body.Bytes(), &o)
+				ask(text(o, "check_id"))
+			}
+			forward(rw, rec)
+		}), die}
+	}},
+	{check: "C22", name: "looks whether the check URL answers", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isStart(r) && rec.Code == http.StatusOK {
+				var o map[string]any
+				_ = json.Unmarshal(rec.Body.Bytes(), &o)
+				// A check that was opened from a server is in ERROR and of no use to anybody: this one does it for a check of its own.
+				if other := behind(ref, startOf(r)); other.Code == http.StatusOK {
+					_ = json.Unmarshal(other.Body.Bytes(), &o)
+				}
+				if req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, text(o, "check_url"), nil); err == nil {
+					if resp, err := w.Client().Transport.RoundTrip(req); err == nil {
+						_ = resp.Body.Close()
+					}
+				}
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C23", name: "decodes the check URL before it passes it on", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isStart(r) {
+				plain, err := url.PathUnescape(rec.Body.String())
+				if err == nil {
+					rec.Body.Reset()
+					rec.Body.WriteString(plain)
+				}
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C24", name: "limits nothing", change: func(p *contract.Profile) { p.Limit = new(20) }, make: clean},
+	{check: "C25", name: "answers a check that failed with nothing", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isFinish(r) && strings.Contains(rec.Body.String(), `"EXPIRED"`) {
+				say(rw, map[string]any{})
+				return
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C26", name: "calls the platform in another region", change: func(p *contract.Profile) { p.Region = "in" }, make: func(w *sim.World) http.Handler {
+		// The credentials of one region are unknown in the others, so what is wrong is the name alone.
+		w.Network().Handle("us.api.idlayr.com", "IDlayr", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			r.Host = "in.api.idlayr.com"
+			w.Platform().ServeHTTP(rw, r)
+		}))
+		return reference(w, nil, func(c *appserver.Config) { c.APIBase = "https://us.api.idlayr.com" })
+	}},
+	{check: "C26", name: "redeems codes without TLS", make: func(w *sim.World) http.Handler {
+		return reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				if r.Method == http.MethodPatch { // more would be seen in the check URL, and nothing would work
+					r = r.Clone(r.Context())
+					r.URL.Scheme = "http"
+				}
+				return next.RoundTrip(r)
+			})
+		})
+	}},
+	{check: "C27", name: "refuses answers with members that it does not know", make: func(w *sim.World) http.Handler {
+		return reference(w, answers(func(_ *http.Request, o map[string]any) {
+			if o["new_member"] != nil {
+				clear(o)
+			}
+		}))
+	}},
+	{check: "C28", name: "passes the whole new check on", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rec := behind(ref, r)
+			if isStart(r) && rec.Code == http.StatusOK {
+				var o map[string]any
+				_ = json.Unmarshal(rec.Body.Bytes(), &o)
+				o["charge_amount"], o["snapshot_balance"] = 1, 99
+				for _, c := range rec.Result().Cookies() {
+					http.SetCookie(rw, c)
+				}
+				say(rw, o)
+				return
+			}
+			forward(rw, rec)
+		})
+	}},
+	{check: "C29", name: "uses v0.1", profile: "reference-v0.1", make: clean},
+	{check: "C30", name: "sends the address of the start as phone_ip", make: func(w *sim.World) http.Handler {
+		ref := reference(w, func(next http.RoundTripper) http.RoundTripper {
+			return transport(func(r *http.Request) (*http.Response, error) {
+				if from, _ := r.Context().Value(contextKey("from")).(string); from != "" && strings.HasSuffix(r.URL.Path, "/checks") {
+					o := sent(r)
+					o["phone_ip"] = from
+					body, _ := json.Marshal(o)
+					r = r.Clone(r.Context())
+					r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				}
+				return next.RoundTrip(r)
+			})
+		})
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if isStart(r) {
+				host, _, _ := net.SplitHostPort(r.RemoteAddr)
+				r = aside(r, "from", host)
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "B1", name: "panics when the body is a list", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if string(body) == "[]" {
+				panic("interface conversion")
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "B2", name: "never answers a finish whose code is empty", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if o := sent(r); isFinish(r) && o != nil && o["code"] == nil {
+				<-r.Context().Done()
+				return
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+	{check: "B3", name: "does not close the answers of failed calls", make: func(w *sim.World) http.Handler {
+		ref := clean(w)
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/me" {
+				if req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), http.MethodGet, sim.APIBase+"/nothing", nil); err == nil {
+					_, _ = w.Client().Do(req)
+				}
+			}
+			ref.ServeHTTP(rw, r)
+		})
+	}},
+}
+
+// closing is a backend with an end.
+type closing struct {
+	http.Handler
+	end func()
+}
+
+func (c closing) Close() { c.end() }
+
+// again is the request once more.
+func again(r *http.Request) *http.Request {
+	c := r.Clone(r.Context())
+	if r.GetBody != nil {
+		c.Body, _ = r.GetBody()
+	}
+	return c
+}
+
+// repeat calls again, so many times at most, when the answer is bad.
+func repeat(times int, bad func(*http.Response, error) bool) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return transport(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(again(r))
+			for range times {
+				if !bad(resp, err) {
+					break
+				}
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				resp, err = next.RoundTrip(again(r))
+			}
+			return resp, err
+		})
+	}
+}
+
+// startOf is a start like that one, in no session.
+func startOf(r *http.Request) *http.Request {
+	body := `{"phone_number":"447700900002"}`
+	c := httptest.NewRequestWithContext(r.Context(), http.MethodPost, r.URL.Path, strings.NewReader(body))
+	c.Header.Set("Content-Type", "application/json")
+	return c
 }

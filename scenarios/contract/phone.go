@@ -204,9 +204,7 @@ func (w *world) probes() bool { return w.ground.cfg.Profile.Oracle.Path != "" }
 
 // send makes one request to the backend over the phone's default route and waits for the answer as long as patience goes.
 func (u *user) send(m message) *answer {
-	a := &answer{}
 	w := u.w
-	begun := w.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, m.method, w.base+m.path, strings.NewReader(m.body))
@@ -218,16 +216,7 @@ func (u *user) send(m message) *answer {
 	if err != nil {
 		panic(stop{err.Error()})
 	}
-	client := &http.Client{Transport: route, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	done := make(chan *answer, 1)
-	go func() { done <- exchange(client, req) }()
-	if got := w.await(done, cancel); got != nil {
-		a = got
-	} else {
-		a.hung, a.why = true, "hung"
-	}
-	a.took = w.Now().Sub(begun)
-	w.rest()
+	a := w.do(req, route, cancel)
 	for _, c := range (&http.Response{Header: a.header}).Cookies() {
 		switch {
 		case u.stranger:
@@ -238,6 +227,21 @@ func (u *user) send(m message) *answer {
 		}
 	}
 	w.look(m, a)
+	return a
+}
+
+// do sends a request and waits for the answer.
+func (w *world) do(req *http.Request, way http.RoundTripper, cancel func()) *answer {
+	begun := w.Now()
+	client := &http.Client{Transport: way, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	done := make(chan *answer, 1)
+	go func() { done <- exchange(client, req) }()
+	a := w.await(done, cancel)
+	if a == nil {
+		a = &answer{hung: true, why: "hung"}
+	}
+	a.took = w.Now().Sub(begun)
+	w.rest()
 	return a
 }
 

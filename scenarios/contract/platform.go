@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/phonechecksim/phonechecksim/sim/journal"
 )
@@ -57,9 +60,18 @@ func kindOf(method, path string) (k kind, checkID string) {
 type front struct {
 	platform http.Handler
 
-	mu    sync.Mutex
-	hooks []*hook
+	now func() time.Time
+
+	mu      sync.Mutex
+	hooks   []*hook
+	issued  map[string]time.Time // access tokens
+	revoked map[string]bool
+	life    time.Duration  // of access tokens; 0: as the platform has it
+	asked   []tokenRequest // in the whole life of the world
 }
+
+// tokenRequest is what a backend asked a token with.
+type tokenRequest struct{ authorization, contentType, grant, scope string }
 
 type hook struct {
 	kinds []kind
@@ -100,7 +112,7 @@ func (f *front) on(do func(*call), kinds ...kind) (remove func()) {
 func (f *front) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hooks = nil
+	f.hooks, f.life = nil, 0
 }
 
 func (f *front) hookFor(k kind) *hook {
@@ -120,7 +132,7 @@ func (f *front) hookFor(k kind) *hook {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k, id := kindOf(r.Method, r.URL.Path)
 	h := f.hookFor(k)
-	if h == nil {
+	if h == nil && (k == toOpen || k == toKeys || k == toOther) {
 		f.platform.ServeHTTP(w, r)
 		return
 	}
@@ -129,9 +141,21 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	c := &call{kind: k, id: id, r: r, body: body, front: f, header: http.Header{}}
-	h.do(c)
+	switch {
+	case k == toToken:
+		f.hear(c)
+	case f.refuses(r):
+		c.refuse(http.StatusUnauthorized, "access_token_error")
+		c.header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+	}
+	if h != nil && c.status == 0 {
+		h.do(c)
+	}
 	if c.status == 0 {
 		c.pass()
+	}
+	if k == toToken {
+		f.remember(c)
 	}
 	for name, v := range c.header {
 		w.Header()[name] = v
@@ -139,6 +163,65 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(c.content))}
 	w.WriteHeader(c.status)
 	_, _ = w.Write(c.content) // the caller may be gone
+}
+
+func (f *front) hear(c *call) {
+	form, _ := url.ParseQuery(string(c.body))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, tokenRequest{
+		c.r.Header.Get("Authorization"), c.r.Header.Get("Content-Type"), form.Get("grant_type"), form.Get("scope"),
+	})
+}
+
+// remember keeps when a token was issued, and says of it that it lives as long as the check wants.
+func (f *front) remember(c *call) {
+	f.mu.Lock()
+	life := f.life
+	f.mu.Unlock()
+	c.edit(func(o map[string]any) {
+		value, _ := o["access_token"].(string)
+		if value == "" {
+			return
+		}
+		if life > 0 {
+			o["expires_in"] = int(life / time.Second)
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.issued[value] = f.now()
+	})
+}
+
+// refuses reports whether the access token of a request is no longer good.
+func (f *front) refuses(r *http.Request) bool {
+	_, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, known := f.issued[value]
+	return known && (f.revoked[value] || f.life > 0 && f.now().Sub(at) >= f.life)
+}
+
+// revoke makes the platform refuse all tokens that it has issued.
+func (f *front) revoke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for value := range f.issued {
+		f.revoked[value] = true
+	}
+}
+
+// limit makes access tokens live for d from now on.
+func (f *front) limit(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.life = d
+}
+
+func (f *front) tokenRequests() []tokenRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
 }
 
 // pass asks the platform.
@@ -155,6 +238,9 @@ func (c *call) pass() {
 	c.header.Del("Content-Length")
 }
 
+// canaryDetail stands in the platform's problems, to be found where it should not get.
+const canaryDetail = "(vendor-detail-7391)"
+
 // answer answers in the platform's stead.
 func (c *call) answer(status int, object any) {
 	c.status, c.header = status, http.Header{"Content-Type": {"application/hal+json"}}
@@ -165,7 +251,7 @@ func (c *call) answer(status int, object any) {
 func (c *call) refuse(status int, anchor string) {
 	c.answer(status, map[string]any{
 		"type":  "https://developer.idlayr.com/docs/reference/api-errors#" + anchor,
-		"title": http.StatusText(status), "status": status, "detail": strings.ReplaceAll(anchor, "_", " "),
+		"title": http.StatusText(status), "status": status, "detail": strings.ReplaceAll(anchor, "_", " ") + " " + canaryDetail,
 	})
 	c.header.Set("Content-Type", "application/problem+json")
 }
