@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -179,9 +178,4 @@ func runOnce(b *bench) {
 	if a := alice.finish(s, opened); !a.answered() || a.status >= http.StatusInternalServerError {
 		w.fail("the second finish in the same session was answered with %s", a.text())
 	}
-}
-
-func toJSON(v any) string {
-	b, _ := json.Marshal(v)
-	return string(b)
 }

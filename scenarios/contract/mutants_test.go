@@ -701,14 +701,15 @@ var mutants = []mutant{
 	}},
 	{check: "B3", name: "does not close the answers of failed calls", make: func(w *sim.World) http.Handler {
 		ref := clean(w)
-		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		life, die := context.WithCancel(context.Background()) // so that the leak ends with the test
+		return closing{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/me" {
-				if req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), http.MethodGet, sim.APIBase+"/nothing", nil); err == nil {
+				if req, err := http.NewRequestWithContext(life, http.MethodGet, sim.APIBase+"/nothing", nil); err == nil {
 					_, _ = w.Client().Do(req)
 				}
 			}
 			ref.ServeHTTP(rw, r)
-		})
+		}), die}
 	}},
 }
 
