@@ -53,7 +53,7 @@ var checkHang = check{
 	id: "B2", severity: Medium,
 	title: "The backend comes to an end with every request",
 	why:   "a request that never ends holds a connection and a thread for good",
-	how:   "requests of all checks that got no answer in twice the patience, and handlers that did not end when their caller had gone",
+	how:   "requests of all checks that got no answer, and handlers that did not end when their caller had gone",
 	fix:   "Give every wait a deadline, and end with the request's context.",
 	run:   func(b *bench) { b.world().user(numberA).verify(numberA) },
 }

@@ -310,17 +310,22 @@ func (w *world) await(done <-chan *answer, cancel func()) *answer {
 	}
 	patience := w.ground.cfg.Patience
 	if !w.ground.virtual() {
-		if a := wait(2 * patience); a != nil {
+		patience += patience / 8
+		if a := wait(patience); a != nil {
 			return a
 		}
 	} else {
-		if a := wait(bored); a != nil {
+		patience *= 2
+		if a := wait(w.ground.boredom()); a != nil {
 			return a
 		}
 		mover := w.Clock().(interface{ Advance(time.Duration) })
-		for until := w.Now().Add(2 * patience); w.Now().Before(until); {
+		for until := w.Now().Add(patience); w.Now().Before(until); {
 			mover.Advance(time.Second)
 			if a := wait(2 * time.Millisecond); a != nil {
+				w.ground.mu.Lock()
+				w.ground.drowsy = true
+				w.ground.mu.Unlock()
 				return a
 			}
 		}
@@ -328,8 +333,18 @@ func (w *world) await(done <-chan *answer, cancel func()) *answer {
 	evidence := w.evidence()
 	cancel()
 	_ = wait(breath) // so that nothing of it is left
-	w.ground.hung("no answer within "+(2*patience).String(), evidence)
+	w.ground.hung("no answer within "+patience.String(), evidence)
 	return nil
+}
+
+// boredom is how long, in real time, a silent backend is waited for before time is moved on for it.
+func (g *ground) boredom() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.drowsy {
+		return bored / 30
+	}
+	return bored
 }
 
 // look searches an answer for secrets.
