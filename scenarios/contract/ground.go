@@ -73,7 +73,9 @@ func newGround(ctx context.Context, cfg *Config) (*ground, error) {
 	}
 	var never func(string) bool
 	outside := frontdoor.Outside{Everything: true, Owner: "Server", Never: func(address string) bool { return never != nil && never(address) }}
-	w, err := g.newWorld(worldOptions{secret: cfg.ClientSecret}, sim.WithOutside(outside))
+	// Devices open https alone; inside, the platform's own name leads to it.
+	public := func(c *idlayrfake.Config) { c.PublicURL = "https://" + cfg.Profile.Region + ".api.idlayr.com" }
+	w, err := g.newWorld(worldOptions{secret: cfg.ClientSecret}, sim.WithOutside(outside), sim.WithPlatform(public))
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +151,6 @@ type world struct {
 type worldOptions struct {
 	secret   string // of the client; the canary when empty
 	callback string // that the project is configured with
-	tokenTTL time.Duration
 }
 
 // world makes a world with a backend, or clears the one that there is.
@@ -194,9 +195,6 @@ func (g *ground) newWorld(o worldOptions, more ...sim.Option) (w *world, err err
 	opts := append([]sim.Option{sim.WithSeed(g.cfg.Seed), sim.WithProject(project)}, more...)
 	if !g.virtual() {
 		opts = append(opts, sim.WithClock(clock.NewReal()))
-	}
-	if o.tokenTTL != 0 {
-		opts = append(opts, sim.WithPlatform(func(c *idlayrfake.Config) { c.TokenTTL = o.tokenTTL }))
 	}
 	if w.World, err = sim.New(opts...); err != nil {
 		return nil, err
