@@ -25,8 +25,9 @@ func runE164(b *bench) {
 	}
 	taken := 0
 	for _, spelling := range spellings {
+		alice := w.user(numberA)
 		w.mark()
-		w.user(numberA).start(spelling)
+		alice.start(spelling)
 		for _, number := range w.ordered() {
 			taken++
 			switch {
@@ -44,16 +45,18 @@ func runE164(b *bench) {
 	for _, wrong := range []string{
 		"", "abc", "12", "+44 7700 900001 ext 5", "447700900001,447700900002", "+447700900001000000", "447700900001; x", "44770090000I", "+",
 	} {
+		alice := w.user(numberA)
 		w.mark()
-		w.user(numberA).start(wrong)
+		alice.start(wrong)
 		for _, number := range w.ordered() {
 			w.fail("%q, which is no number, was sent to the platform as %q", wrong, number)
 		}
 	}
+	alice := w.user(numberA)
 	w.mark()
 	m := b.profile.start()
 	m.body = strings.ReplaceAll(m.body, `"{number}"`, `["`+numberA+`","`+numberV+`"]`)
-	w.user(numberA).begun(m.filled(values{"number": numberA, "user": "alice"}))
+	alice.begun(m.filled(values{"number": numberA, "user": alice.id}))
 	for _, r := range w.calls(toCreate) {
 		if strings.Contains(string(r.RequestBody), numberV) {
 			w.fail("a list of numbers was sent to the platform")
@@ -89,8 +92,8 @@ var checkPhoneIP = check{
 func runPhoneIP(b *bench) {
 	const claimed = "198.18.1.250"
 	w := b.world()
-	w.mark()
 	alice := w.user(numberA)
+	w.mark()
 	alice.phone.SetWiFi(true)
 	defer alice.phone.SetWiFi(false)
 	m := b.profile.start().filled(values{"number": numberA, "user": alice.id})

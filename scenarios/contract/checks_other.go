@@ -74,8 +74,8 @@ func runAbuse(b *bench) {
 		}
 	}
 	w := b.world()
-	w.mark()
 	bob := w.user(numberB)
+	w.mark()
 	tries := max(50, limit+10)
 	for range tries {
 		bob.start(numberV)

@@ -215,10 +215,11 @@ func runRetries(b *bench) {
 	}
 	w := b.world()
 	w.user(numberA).start(numberA) // so that there is a token
+	bob := w.user(numberB)
 	before := len(w.Checks())
 	w.mark()
 	remove := w.strike(stages[1], func(f *vnet.Fault) { f.Reset, f.Times = vnet.After(0), 1 })
-	w.user(numberB).start(numberB)
+	bob.start(numberB)
 	w.sleep(3 * time.Second)
 	remove()
 	if made := len(w.Checks()) - before; made > 1 {

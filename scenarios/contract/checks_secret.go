@@ -113,8 +113,8 @@ func runClientURLs(b *bench) {
 		extra[name] = "https://" + evil + "/take"
 	}
 	attack := func(where string, m message) {
-		w.mark()
 		bob := w.user(numberB)
+		w.mark()
 		_ = bob.begun(m)
 		for _, r := range w.calls(toCreate) {
 			if strings.Contains(string(r.RequestBody), evil) {

@@ -63,9 +63,10 @@ func runRenewal(b *bench) {
 	} else {
 		w.fail("after a token was revoked a start fails: %s", s.text())
 	}
+	last := w.user(numberA)
 	w.mark()
 	remove := w.front.on(func(c *call) { c.refuse(http.StatusUnauthorized, "access_token_error") }, toCreate)
-	s := w.user(numberA).start(numberA)
+	s := last.start(numberA)
 	remove()
 	if tokens := len(w.calls(toToken)); tokens > 3 || s.hung {
 		w.fail("when every token is refused the backend does not give up: %d tokens for one start, %s", tokens, s.text())

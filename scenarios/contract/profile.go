@@ -168,6 +168,9 @@ func (p *Profile) complete() error {
 	set(&p.Start.Method, http.MethodPost)
 	set(&p.Start.CheckID, "check_id")
 	set(&p.Start.CheckURL, "check_url")
+	if p.Finish.Body != "" {
+		set(&p.Finish.Method, http.MethodPost)
+	}
 	set(&p.Finish.Method, http.MethodGet)
 	set(&p.Finish.Match, "match")
 	set(&p.Oracle.Method, http.MethodGet)

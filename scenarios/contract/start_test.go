@@ -44,7 +44,6 @@ var _ = Describe("a backend in another process", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(fired(r)).To(BeEmpty(), "%s", shown(r))
 		Expect(r.ExitCode()).To(Equal(0), "%s", shown(r))
-		AddReportEntry("real time", time.Since(at).String())
 		if only == nil {
 			GinkgoWriter.Println(shown(r), time.Since(at))
 		}

@@ -152,7 +152,17 @@ func (s *source) syntax(err error) {
 	if m := cannotUnmarshal.FindStringSubmatch(text); m != nil {
 		text = fmt.Sprintf("%s is wanted here, this is %s", yamlKind(m[2]), yamlKind(m[1]))
 	}
+	text = wrongNode.ReplaceAllStringFunc(text, func(m string) string {
+		words := wrongNode.FindStringSubmatch(m)
+		return fmt.Sprintf("%s is wanted here, this is %s", nodeKinds[words[2]], nodeKinds[words[1]])
+	})
 	s.at(at, "%s", text)
+}
+
+var wrongNode = regexp.MustCompile(`(sequence|mapping|string|integer|float|boolean) was used where (sequence|mapping|string|integer|float|boolean) is expected`)
+
+var nodeKinds = map[string]string{
+	"sequence": "a list", "mapping": "a mapping", "string": "a text", "integer": "a whole number", "float": "a number", "boolean": "true or false",
 }
 
 var cannotUnmarshal = regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field \S+|value) of type (\S+)`)
