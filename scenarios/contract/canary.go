@@ -58,11 +58,15 @@ func contains(text []byte, secret string) bool {
 			}
 		}
 	}
-	if unescaped, err := url.QueryUnescape(string(text)); err == nil && unescaped != string(text) {
-		return strings.Contains(unescaped, secret)
-	}
-	return false
+	plain := percent.ReplaceAllFunc(text, func(m []byte) []byte {
+		b, _ := hex.DecodeString(string(m[1:]))
+		return b
+	})
+	plain = bytes.ReplaceAll(plain, []byte(`\/`), []byte("/")) // as some write JSON
+	return len(plain) < len(text) && contains(plain, secret)
 }
+
+var percent = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_-]{16,}={0,2}`)
 

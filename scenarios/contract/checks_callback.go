@@ -258,8 +258,8 @@ func runOrder(b *bench) {
 	w.mark()
 	alice := w.user(numberA)
 	s := alice.mustStart(numberA)
-	opened := alice.open(s)
-	alice.finish(s, opened)
+	got := alice.open(s)
+	alice.finish(s, got)
 	if !alice.verified() {
 		b.notRun("without any disorder there was no verification")
 	}
@@ -271,7 +271,7 @@ func runOrder(b *bench) {
 	bad := func(a *answer) bool { return !a.answered() || a.status >= http.StatusInternalServerError }
 	still := func() bool {
 		if !w.probes() {
-			alice.finish(s, opened)
+			alice.finish(s, got)
 		}
 		return alice.verified()
 	}

@@ -129,9 +129,9 @@ func runPhoneIP(b *bench) {
 		return
 	}
 	alice.phone.SetWiFi(false) // as an SDK does for the check URL
-	opened := alice.open(s)
+	got := alice.open(s)
 	alice.phone.SetWiFi(true)
-	alice.finish(s, opened)
+	alice.finish(s, got)
 	if !alice.verified() {
 		w.hint("a phone that starts on WiFi and opens over mobile data is not verified")
 	}

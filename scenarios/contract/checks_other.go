@@ -115,7 +115,7 @@ func runFallback(b *bench) {
 		w.mark()
 		bob := w.user(numberB)
 		s := bob.mustStart(numberB)
-		opened := bob.open(s)
+		got := bob.open(s)
 		remove := w.front.on(func(c *call) {
 			o := map[string]any{"check_id": c.id}
 			for k, v := range says {
@@ -123,7 +123,7 @@ func runFallback(b *bench) {
 			}
 			c.answer(http.StatusOK, o)
 		}, toRead, toRedeem)
-		a := bob.finish(s, opened)
+		a := bob.finish(s, got)
 		remove()
 		if !offers(a) {
 			w.hint("after %s no other way is offered; the answer was %s", says["status"], a.text())
@@ -204,7 +204,7 @@ func runAdditive(b *bench) {
 		w.mark()
 		bob := w.user(numberB)
 		s := bob.mustStart(numberB)
-		opened := bob.open(s)
+		got := bob.open(s)
 		remove := w.front.on(func(c *call) {
 			o := map[string]any{"check_id": c.id}
 			for k, v := range says {
@@ -212,7 +212,7 @@ func runAdditive(b *bench) {
 			}
 			c.answer(http.StatusOK, o)
 		}, toRead, toRedeem)
-		a := bob.finish(s, opened)
+		a := bob.finish(s, got)
 		remove()
 		if !a.answered() || a.status == http.StatusInternalServerError {
 			w.fail("a value that is new (%s) is answered with %s", says["status"], a.text())

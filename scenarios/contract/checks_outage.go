@@ -49,9 +49,9 @@ func (w *world) through(s stage, u *user, trouble func() (remove func())) *answe
 		return u.start(numberB).answer
 	}
 	begun := u.mustStart(numberB)
-	opened := u.open(begun)
+	got := u.open(begun)
 	defer trouble()()
-	return u.finish(begun, opened)
+	return u.finish(begun, got)
 }
 
 var checkTimeouts = check{
@@ -243,9 +243,9 @@ func runPolling(b *bench) {
 	w.mark()
 	bob := w.user(numberB)
 	s := bob.mustStart(numberB)
-	opened := bob.open(s)
+	got := bob.open(s)
 	remove := w.front.on(func(c *call) { c.answer(http.StatusOK, map[string]any{"check_id": c.id, "status": "PENDING"}) }, toRead, toRedeem)
-	a := bob.finish(s, opened)
+	a := bob.finish(s, got)
 	remove()
 	calls := w.calls(toRead, toRedeem)
 	switch quick := gapsUnder(calls, 100*time.Millisecond); {

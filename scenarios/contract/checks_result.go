@@ -40,7 +40,7 @@ func runStatus(b *bench) {
 		w.mark()
 		alice := w.user(numberA)
 		s := alice.mustStart(numberA)
-		opened := alice.open(s)
+		got := alice.open(s)
 		remove := w.front.on(func(c *call) {
 			o := object{"check_id": c.id}
 			for k, v := range answer.says {
@@ -48,7 +48,7 @@ func runStatus(b *bench) {
 			}
 			c.answer(http.StatusOK, o)
 		}, toRead, toRedeem)
-		alice.finish(s, opened)
+		alice.finish(s, got)
 		switch verified := alice.verified(); {
 		case verified && answer.odd:
 			w.hint("a session was verified by %s", answer.name)
@@ -122,9 +122,9 @@ func runNumberFixed(b *bench) {
 	w.mark()
 	eve := w.user(numberB)
 	s = eve.mustStart(numberB)
-	opened := eve.open(s)
+	got := eve.open(s)
 	_ = eve.start(numberV) // and leaves it at that
-	eve.finish(s, opened)
+	eve.finish(s, got)
 	if digits(eve.proved()) == numberV && eve.verified() {
 		w.fail("a session that proved +%s counts as +%s, for which it had started another check meanwhile", numberB, numberV)
 	}
@@ -150,8 +150,8 @@ func runOnce(b *bench) {
 	w := b.world()
 	alice := w.user(numberA)
 	s := alice.mustStart(numberA)
-	opened := alice.open(s)
-	first := alice.finish(s, opened)
+	got := alice.open(s)
+	first := alice.finish(s, got)
 	if !alice.verified() {
 		b.notRun("the first use did not verify: %s", first.text())
 	}
@@ -161,7 +161,7 @@ func runOnce(b *bench) {
 			user *user
 		}{{"another user's session", w.user(numberB)}, {"a second session of the same user", w.user(numberA)}, {"a client without session", w.stranger(numberB)}} {
 			w.mark()
-			a := who.user.finish(s, opened)
+			a := who.user.finish(s, got)
 			switch {
 			case who.user.verified():
 				w.fail("%s was verified by a check that had been used, %s", who.name, when)
@@ -175,7 +175,7 @@ func runOnce(b *bench) {
 		w.sleep(10 * time.Minute)
 		again("ten minutes later")
 	}
-	if a := alice.finish(s, opened); !a.answered() || a.status >= http.StatusInternalServerError {
+	if a := alice.finish(s, got); !a.answered() || a.status >= http.StatusInternalServerError {
 		w.fail("the second finish in the same session was answered with %s", a.text())
 	}
 }

@@ -47,10 +47,10 @@ func runRenewal(b *bench) {
 	w.mark()
 	alice := w.user(numberA)
 	if s := alice.start(numberA); s.ok() {
-		opened := alice.open(s)
+		got := alice.open(s)
 		w.front.revoke()
 		w.mark()
-		a := alice.finish(s, opened)
+		a := alice.finish(s, got)
 		tokens, asked := len(w.calls(toToken)), len(w.calls(toRead, toRedeem))
 		switch {
 		case !alice.verified():

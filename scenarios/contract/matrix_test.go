@@ -6,12 +6,15 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/phonechecksim/phonechecksim/scenarios/contract"
 	"github.com/phonechecksim/phonechecksim/sim"
+	"github.com/phonechecksim/phonechecksim/sim/appserver"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -64,9 +67,39 @@ var _ = Describe("the checks prove themselves", Ordered, ContinueOnFailure, func
 		caught["clean"] = fired(r)
 	})
 
+	It("finds in the first version nothing but that it is the first version", func() {
+		r := run(profile("reference-v0.1"), clean)
+		Expect(fired(r)).To(Equal(map[string]contract.Verdict{"C29": contract.Hint}), "%s", shown(r))
+		Expect(r.ExitCode()).To(Equal(0))
+	})
+
+	It("finds nothing where the code comes with the browser to the server", func() {
+		const landing = "https://backend.test/v0.2/phone-check/exchange-code"
+		r := run(profile("reference", func(p *contract.Profile) { p.Finish.Landing = true }), func(w *sim.World) http.Handler {
+			return reference(w, nil, func(c *appserver.Config) { c.RedirectURL = landing })
+		})
+		Expect(fired(r)).To(BeEmpty(), "%s", shown(r))
+		Expect(r.Summary.NotRun).To(Equal(1), "%s", shown(r))
+	})
+
+	It("passes every check, with a limiter in front of the reference server", func() {
+		r := run(profile("reference", func(p *contract.Profile) { p.Limit = new(20) }), limited)
+		Expect(r.Summary.Pass).To(Equal(len(contract.IDs())), "%s", shown(r))
+	})
+
+	It("takes less than five seconds", func() {
+		at := time.Now()
+		run(profile("reference"), clean)
+		Expect(time.Since(at)).To(BeNumerically("<", 5*time.Second))
+	})
+
 	for _, m := range mutants {
 		It(fmt.Sprintf("%s catches a server that %s", m.check, m.name), func() {
-			r := run(profile(m.profile, m.change), m.make)
+			var only []string
+			if testing.Short() {
+				only = []string{m.check}
+			}
+			r := run(profile(m.profile, m.change), m.make, only...)
 			Expect(r.Problem).To(BeNil(), "%s", shown(r))
 			Expect(fired(r)).To(HaveKey(m.check), "%s", shown(r))
 			caught[m.check+m.name] = fired(r)
@@ -74,6 +107,9 @@ var _ = Describe("the checks prove themselves", Ordered, ContinueOnFailure, func
 	}
 
 	It("is what docs/contract-matrix.md says", func() {
+		if testing.Short() {
+			Skip("only the own check of each mutant was run")
+		}
 		const file = "../../docs/contract-matrix.md"
 		if *update {
 			Expect(os.MkdirAll("../../docs", 0o755)).To(Succeed())

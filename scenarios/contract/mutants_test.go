@@ -36,6 +36,27 @@ func reference(w *sim.World, upstream func(http.RoundTripper) http.RoundTripper,
 
 func clean(w *sim.World) http.Handler { return reference(w, nil) }
 
+// limited lets a session start twenty checks.
+func limited(w *sim.World) http.Handler {
+	ref := clean(w)
+	var mu sync.Mutex
+	starts := map[string]int{}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if isStart(r) && sessionOf(r) != "" {
+			mu.Lock()
+			starts[sessionOf(r)]++
+			n := starts[sessionOf(r)]
+			mu.Unlock()
+			if n >= 20 { // the one that made the session was the first
+				rw.WriteHeader(http.StatusTooManyRequests)
+				say(rw, map[string]any{"code": "too_many_requests"})
+				return
+			}
+		}
+		ref.ServeHTTP(rw, r)
+	})
+}
+
 // mutant is the reference server with one small wrong behaviour.
 type mutant struct {
 	check   string // that has to find it

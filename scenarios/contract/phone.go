@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/phonechecksim/phonechecksim/device"
 	"github.com/phonechecksim/phonechecksim/sim"
 	"github.com/phonechecksim/phonechecksim/sim/clock"
 )
@@ -142,16 +141,53 @@ func (u *user) mustStart(number string, extra ...map[string]any) started {
 	return s
 }
 
-// open opens the check URL as the phone's SDK does.
-func (u *user) open(s started) device.Result {
-	result := u.phone.Phone.OpenCheckURL(context.Background(), s.url)
-	u.w.rest()
-	return result
+// opened is what the check URL led to: in v0.2 a code, or the place at the backend to which the platform sends a browser with one.
+type opened struct{ code, landing string }
+
+// maxHops bounds a chain of redirects, as browsers do.
+const maxHops = 20
+
+// open opens the check URL over mobile data: as the phone's SDK does or, where the chain ends at the backend, as a browser that stops
+// before it gets there.
+func (u *user) open(s started) opened {
+	if !u.w.ground.cfg.Profile.Finish.Landing {
+		result := u.phone.Phone.OpenCheckURL(context.Background(), s.url)
+		u.w.rest()
+		return opened{code: result.Code()}
+	}
+	next := s.url
+	for range maxHops {
+		at, err := url.Parse(next)
+		if err != nil {
+			break
+		}
+		if strings.EqualFold(at.Host, u.w.host) {
+			return opened{landing: at.RequestURI()}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, next, nil)
+		way, noWay := u.phone.Cellular()
+		if err != nil || noWay != nil {
+			cancel()
+			break
+		}
+		a := u.w.do(req, way, cancel)
+		cancel()
+		to, err := at.Parse(a.header.Get("Location"))
+		if err != nil || a.status < 300 || a.status > 399 {
+			break
+		}
+		next = to.String()
+	}
+	return opened{}
 }
 
-// finish asks for the result, with the code that the check URL led to, if it did.
-func (u *user) finish(s started, opened device.Result, extra ...map[string]any) *answer {
-	m := u.w.ground.cfg.Profile.finish().filled(values{"check_id": s.id, "code": opened.Code(), "user": u.id})
+// finish asks for the result, with what the check URL led to.
+func (u *user) finish(s started, o opened, extra ...map[string]any) *answer {
+	m := u.w.ground.cfg.Profile.finish().filled(values{"check_id": s.id, "code": o.code, "user": u.id})
+	if o.landing != "" {
+		m = message{method: http.MethodGet, path: o.landing}
+	}
 	for _, e := range extra {
 		m = m.with(e)
 	}

@@ -47,6 +47,7 @@ type Finish struct {
 	Headers map[string]string `yaml:"headers"`
 	Body    string            `yaml:"body"`
 	Match   string            `yaml:"match"`
+	Landing bool              `yaml:"landing"` // the platform sends browsers to the backend with the code; that request is the finish
 }
 
 // Session is how a client is known again.
