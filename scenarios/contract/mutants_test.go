@@ -224,6 +224,23 @@ var mutants = []mutant{
 			forward(rw, rec)
 		})
 	}},
+	{check: "C2", name: "takes a code from whatever browser brings it", change: func(p *contract.Profile) { p.Finish.Landing = true }, make: func(w *sim.World) http.Handler {
+		n := new(notes)
+		ref := reference(w, nil, func(c *appserver.Config) { c.RedirectURL = "https://backend.test/v0.2/phone-check/exchange-code" })
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if owner := n.get("starter " + r.URL.Query().Get("check_id")); owner != "" && sessionOf(r) != owner && r.URL.Query().Has("authorization") {
+				r.Header.Set("Cookie", "session="+owner)
+				_ = behind(ref, r)
+				http.Error(rw, "{}", http.StatusNotFound)
+				return
+			}
+			rec := behind(ref, r)
+			if isStart(r) {
+				starter(n, r, rec)
+			}
+			forward(rw, rec)
+		})
+	}},
 	{check: "C3", name: "gives a result to every session that asks first", make: func(w *sim.World) http.Handler {
 		ref, n := clean(w), new(notes)
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
