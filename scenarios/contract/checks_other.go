@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/phonechecksim/phonechecksim/sim/clock"
+	"github.com/phonechecksim/phonechecksim/sim/frontdoor"
 )
 
 var checkURLUnchanged = check{
@@ -142,16 +145,18 @@ var checkHosts = check{
 	id: "C26", severity: High,
 	title: "The platform is called in the right region and over TLS",
 	why:   "credentials and numbers must not go in the clear, nor to a region that the users' data may not leave for",
-	how:   "the hosts and the schemes of the backend's calls are looked at. Whether it verifies certificates cannot be seen on connections in memory",
-	fix:   "Call https://<region>.api.idlayr.com with the region of the project's data residency, and never switch certificate checks off.",
-	run:   runHosts,
+	how: "the hosts and the schemes of the backend's calls are looked at; a backend in another process that calls over TLS is shown a certificate of an authority " +
+		"that it does not know. On connections in memory there are no certificates, so there that cannot be seen",
+	fix: "Call https://<region>.api.idlayr.com with the region of the project's data residency, and never switch certificate checks off.",
+	run: runHosts,
 }
 
 func runHosts(b *bench) {
-	if b.room != nil {
-		b.notRun("a backend in another process calls the simulator's own address")
-	}
 	w := b.world()
+	if w.sockets != nil {
+		runCertificates(b, w)
+		return
+	}
 	w.mark()
 	alice := w.user(numberA)
 	alice.verify(numberA)
@@ -169,6 +174,31 @@ func runHosts(b *bench) {
 		if r.To == "IDlayr" && !r.Secure {
 			w.fail("the backend calls %s without TLS", u.Hostname())
 		}
+	}
+}
+
+// runCertificates has somebody else answer in the platform's place, who has no certificate that the backend could trust.
+func runCertificates(b *bench, w *world) {
+	if !w.sockets.overTLS.Load() {
+		b.notRun("the backend calls the platform in clear here; with the base URL for TLS it would be seen whether it verifies certificates")
+	}
+	stranger, err := frontdoor.NewCA(clock.NewReal().Now)
+	if err != nil {
+		b.notRun("%v", err)
+	}
+	w.front.revoke()
+	bob := w.user(numberB)
+	w.mark()
+	w.sockets.present(stranger)
+	bob.start(numberB)
+	if calls := w.calls(toToken, toCreate); len(calls) > 0 {
+		w.fail("the backend gives its credentials to whoever answers: a certificate of an unknown authority was accepted")
+	}
+	w.sockets.present(w.sockets.ca)
+	w.mark()
+	alice := w.user(numberA)
+	if a := alice.verify(numberA); !alice.verified() {
+		w.hint("after a connection with a wrong certificate the backend verifies nobody: %s", a.text())
 	}
 }
 

@@ -47,8 +47,8 @@ type Config struct {
 	// Start says where a backend in a process of its own is, as a base URL, having started it if need be. It is called once,
 	// when the platform can be reached.
 	Start func(ctx context.Context, s Surroundings) (baseURL string, err error)
-	// Listen is where the platform listens for that backend; "127.0.0.1:0", any free port, when empty.
-	Listen string
+	// Listen and ListenTLS are where the platform listens for that backend; "127.0.0.1:0", any free port, when empty.
+	Listen, ListenTLS string
 	// ClientSecret is the credential's secret for that backend; one of our own when empty. It has to be one that nothing else
 	// contains, as it is looked for in all that a device gets.
 	ClientSecret string
@@ -70,6 +70,8 @@ type Config struct {
 // Surroundings is what a backend in a process of its own needs to know.
 type Surroundings struct {
 	APIBase                string // the platform's base URL, in clear HTTP
+	APIBaseTLS             string // the same over TLS: with this one it is seen whether the backend verifies certificates
+	CA                     []byte // the authority of those certificates, in PEM
 	ClientID, ClientSecret string
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -80,26 +79,19 @@ func newGround(ctx context.Context, cfg *Config) (*ground, error) {
 		return nil, err
 	}
 	g.room = w
-	address := cfg.Listen
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
+	if w.sockets, err = newSockets(ctx, cfg.Listen, cfg.ListenTLS, w.APIHandler(nil)); err != nil {
 		_ = w.Close()
 		return nil, fmt.Errorf("contract: the platform cannot listen: %w", err)
 	}
-	own := l.Addr().String()
-	never = func(address string) bool { return address == own }
-	ca, err := frontdoor.NewCA(clock.NewReal().Now)
-	if err != nil {
-		return nil, errors.Join(err, l.Close(), w.Close())
+	plain, secure := w.sockets.plain.Addr().String(), w.sockets.tls.Addr().String()
+	never = func(address string) bool { return address == plain || address == secure }
+	for _, own := range []string{plain, secure} {
+		w.AnswerAs(own)
+		w.Network().Handle(own, "IDlayr", w.front)
 	}
-	w.door = frontdoor.New(ca)
-	w.AnswerAs(own)
-	w.Network().Handle(own, "IDlayr", w.front)
-	w.door.Serve(l, w.APIHandler(nil))
-	base, err := cfg.Start(ctx, Surroundings{APIBase: "http://" + own, ClientID: clientID, ClientSecret: w.Project().ClientSecret})
+	base, err := cfg.Start(ctx, Surroundings{
+		APIBase: "http://" + plain, APIBaseTLS: "https://" + secure, CA: w.sockets.ca.PEM(), ClientID: clientID, ClientSecret: w.Project().ClientSecret,
+	})
 	if err != nil {
 		g.problem = &Problem{Text: "the backend could not be started: " + err.Error()}
 		return g, nil
@@ -138,9 +130,9 @@ type world struct {
 	ground  *ground
 	bench   *bench // nil in the preflight
 	front   *front
-	door    *frontdoor.Door
-	base    string // of the backend
-	host    string // its name on the network
+	sockets *sockets // of a world for another process; nil otherwise
+	base    string   // of the backend
+	host    string   // its name on the network
 	backend any
 	phones  map[string]*sim.Phone
 	marked  int             // exchanges up to this one belong to what was looked at before
@@ -283,8 +275,8 @@ func (g *ground) tidy(w *world) {
 			}
 		}()
 		var errs []error
-		if w.door != nil {
-			errs = append(errs, w.door.Close())
+		if w.sockets != nil {
+			w.sockets.close()
 		}
 		err := w.Close()
 		switch c := w.backend.(type) {

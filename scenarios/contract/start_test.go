@@ -2,7 +2,10 @@ package contract_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"time"
@@ -54,6 +57,27 @@ var _ = Describe("a backend in another process", func() {
 		r, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: profile("reference-v0.1"), Start: start(leaky), Only: []string{"C15", "C29"}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(fired(r)).To(And(HaveKey("C15"), HaveKey("C29")), "%s", shown(r))
+	})
+
+	It("is shown a certificate that it must not trust", func() {
+		for _, trusting := range []bool{false, true} {
+			begin := func(ctx context.Context, s contract.Surroundings) (string, error) {
+				pool := x509.NewCertPool()
+				Expect(pool.AppendCertsFromPEM(s.CA)).To(BeTrue())
+				tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, InsecureSkipVerify: trusting}}
+				DeferCleanup(tr.CloseIdleConnections)
+				s.APIBase = s.APIBaseTLS
+				return start(func(c *appserver.Config) { c.Client = &http.Client{Transport: tr} })(ctx, s)
+			}
+			r, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: profile("reference"), Start: begin, Only: []string{"C1", "C26"}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(r.Summary.Pass+r.Summary.Fail).To(Equal(2), "%s", shown(r))
+			if trusting {
+				Expect(fired(r)).To(Equal(map[string]contract.Verdict{"C26": contract.Fail}), "%s", shown(r))
+			} else {
+				Expect(fired(r)).To(BeEmpty(), "%s", shown(r))
+			}
+		}
 	})
 
 	It("cannot be examined when it does not start, or is not there", func() {
