@@ -1,0 +1,4 @@
+package contract
+
+// For the tests.
+var Leaked = leaked
