@@ -56,7 +56,7 @@ operators on a virtual internet, in one process. Start with: phonechecksim demo`
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(demoCommand(), listCommand(), explainCommand(), runCommand(), newCommand(), schemaCommand(), serveCommand(), probeCommand(), initCommand(), versionCommand())
+	root.AddCommand(demoCommand(), listCommand(), explainCommand(), runCommand(), newCommand(), schemaCommand(), contractCommand(), serveCommand(), probeCommand(), initCommand(), versionCommand())
 	return root
 }
 

@@ -61,6 +61,16 @@ func trust(ca string) []truster {
 	}
 }
 
+// Environment is where the platform is and how to authenticate to it, as variables under the names that its clients read.
+func Environment(apiBase, clientID, clientSecret string) []string {
+	return []string{
+		"API_BASE_URL=" + apiBase, "TRU_API_BASE_URL=" + apiBase,
+		"TRU_ID_CLIENT_ID=" + clientID, "TRU_ID_CLIENT_SECRET=" + clientSecret,
+		"TRU_CLIENT_ID=" + clientID, "TRU_CLIENT_SECRET=" + clientSecret,
+		"IDLAYR_CLIENT_ID=" + clientID, "IDLAYR_CLIENT_SECRET=" + clientSecret, "IDLAYR_DATA_RESIDENCY=eu", "TRU_DATA_RESIDENCY=eu",
+	}
+}
+
 // StarterFile is a file to begin with.
 type StarterFile struct {
 	Name    string
@@ -83,13 +93,8 @@ func StarterFiles() []StarterFile {
 		panic("serve: " + err.Error()) // of our own types
 	}
 	var env strings.Builder
-	for _, v := range [][2]string{
-		{"API_BASE_URL", api}, {"TRU_API_BASE_URL", api},
-		{"TRU_ID_CLIENT_ID", id}, {"TRU_ID_CLIENT_SECRET", secret},
-		{"TRU_CLIENT_ID", id}, {"TRU_CLIENT_SECRET", secret},
-		{"IDLAYR_CLIENT_ID", id}, {"IDLAYR_CLIENT_SECRET", secret}, {"IDLAYR_DATA_RESIDENCY", "eu"}, {"TRU_DATA_RESIDENCY", "eu"},
-	} {
-		fmt.Fprintf(&env, "%s=%s\n", v[0], v[1])
+	for _, v := range Environment(api, id, secret) {
+		fmt.Fprintln(&env, v)
 	}
 	fmt.Fprintf(&env, "\n# A client with a hard-coded API host needs these instead of a base URL, and trust in the certificate authority\n"+
 		"# (phonechecksim serve prints where it is).\n# HTTPS_PROXY=%s\n# NODE_EXTRA_CA_CERTS=ca.pem\n", proxy)
