@@ -109,10 +109,13 @@ func (f *front) on(do func(*call), kinds ...kind) (remove func()) {
 	}
 }
 
+// clear makes the platform what it was. Tokens that were revoked are good again: a backend that goes on using a dead one is
+// found wrong once, and not kept from every other check.
 func (f *front) clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hooks, f.life = nil, 0
+	clear(f.revoked)
 }
 
 func (f *front) hookFor(k kind) *hook {
