@@ -36,7 +36,7 @@ func profile(name string, change ...func(*contract.Profile)) *contract.Profile {
 
 func run(p *contract.Profile, backend func(*sim.World) http.Handler, only ...string) *contract.Report {
 	GinkgoHelper()
-	report, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: p, New: backend, Only: only})
+	report, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: p, New: backend, Only: only, Confirm: 300 * time.Millisecond})
 	Expect(err).NotTo(HaveOccurred())
 	return report
 }
