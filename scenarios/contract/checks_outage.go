@@ -103,6 +103,7 @@ func runTimeouts(b *bench) {
 
 // stalled is the answer to a phone for which a stage stalls.
 func (w *world) stalled(s stage) *answer {
+	defer w.cut()
 	return w.through(s, w.user(numberB), func() func() { return w.strike(s, func(f *vnet.Fault) { f.Stall = true }) })
 }
 

@@ -138,6 +138,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			result.Verdict, result.Reason = NotRun, why
 		} else if ctx.Err() != nil {
 			result.Verdict, result.Reason = NotRun, "the run was cancelled"
+		} else if ground.hopeless() {
+			result.Verdict, result.Reason = NotRun, "too many requests of the checks before got no answer"
 		} else {
 			c.examine(ground, &result)
 		}

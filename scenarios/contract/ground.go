@@ -87,7 +87,7 @@ func newGround(ctx context.Context, cfg *Config) (*ground, error) {
 	never = func(address string) bool { return address == plain || address == secure }
 	for _, own := range []string{plain, secure} {
 		w.AnswerAs(own)
-		w.Network().Handle(own, "IDlayr", w.front)
+		w.ways = append(w.ways, w.Network().Handle(own, "IDlayr", w.front))
 	}
 	base, err := cfg.Start(ctx, Surroundings{
 		APIBase: "http://" + plain, APIBaseTLS: "https://" + secure, CA: w.sockets.ca.PEM(), ClientID: clientID, ClientSecret: w.Project().ClientSecret,
@@ -140,10 +140,11 @@ type world struct {
 	ground  *ground
 	bench   *bench // nil in the preflight
 	front   *front
-	real    bool     // on the machine's clock, whatever the others are on
-	sockets *sockets // of a world for another process; nil otherwise
-	base    string   // of the backend
-	host    string   // its name on the network
+	real    bool         // on the machine's clock, whatever the others are on
+	sockets *sockets     // of a world for another process; nil otherwise
+	ways    []*vnet.Host // the platform's names there
+	base    string       // of the backend
+	host    string       // its name on the network
 	backend any
 	phones  map[string]*sim.Phone
 	marked  int             // exchanges up to this one belong to what was looked at before
@@ -331,6 +332,23 @@ func (w *world) sleep(d time.Duration) {
 		_ = w.Clock().Sleep(context.Background(), d)
 	}
 	w.rest()
+}
+
+// cut ends the connections that a backend in another process has with the platform: what stalls would go on for minutes.
+func (w *world) cut() {
+	for _, h := range w.ways {
+		h.SetUp(false)
+		h.SetUp(true)
+	}
+}
+
+// maxHangs is after how many requests without answer a run is over: each of them is waited for.
+const maxHangs = 12
+
+func (g *ground) hopeless() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.hangs) > maxHangs
 }
 
 // rest waits a little, in real time, for handlers that nobody waits for any more.
