@@ -61,6 +61,9 @@ type Config struct {
 
 	// Patience is how long the backend may take for an answer; 30 s when zero, 12 s for one that is started with Start.
 	Patience time.Duration
+	// Confirm is how long, in real time, a backend in virtual time is waited for that seems to have no deadline for its calls: it may
+	// have one by the machine's clock. 10 s when zero; negative: it is not waited for.
+	Confirm time.Duration
 	// Seed decides ids, tokens and codes; 1 when zero.
 	Seed uint64
 	// Replay is the command that repeats one check, without its id at the end. It stands in the report.
@@ -101,7 +104,7 @@ func RunT(tb TB, cfg Config) *Report {
 			tb.Errorf("%s", r.text())
 		case r.Verdict == Hint || r.Verdict == Fail:
 			tb.Logf("%s", r.text())
-		case r.Verdict == NotRun:
+		case r.Verdict == NotRun && !strings.HasPrefix(r.Reason, notChosen):
 			tb.Logf("%s was not run: %s", r.ID, r.Reason)
 		}
 	}
@@ -135,6 +138,8 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			result.Verdict, result.Reason = NotRun, why
 		} else if ctx.Err() != nil {
 			result.Verdict, result.Reason = NotRun, "the run was cancelled"
+		} else if ground.hopeless() {
+			result.Verdict, result.Reason = NotRun, "too many requests of the checks before got no answer"
 		} else {
 			c.examine(ground, &result)
 		}
@@ -170,6 +175,9 @@ func (c *Config) complete() error {
 		if c.Start != nil {
 			c.Patience = 12 * time.Second
 		}
+	}
+	if c.Confirm == 0 {
+		c.Confirm = 10 * time.Second
 	}
 	if c.Seed == 0 {
 		c.Seed = 1

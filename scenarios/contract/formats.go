@@ -115,7 +115,8 @@ func (r *Report) markdown(w io.Writer) error {
 	if len(r.Results) > 0 {
 		b.WriteString("\n|  | Check | Severity | Verdict |\n|:-:|---|---|---|\n")
 	}
-	for _, result := range r.Results {
+	chosen, _ := r.chosen()
+	for _, result := range chosen {
 		verdict := string(result.Verdict)
 		if result.Known {
 			verdict += ", known"

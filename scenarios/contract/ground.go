@@ -87,7 +87,7 @@ func newGround(ctx context.Context, cfg *Config) (*ground, error) {
 	never = func(address string) bool { return address == plain || address == secure }
 	for _, own := range []string{plain, secure} {
 		w.AnswerAs(own)
-		w.Network().Handle(own, "IDlayr", w.front)
+		w.ways = append(w.ways, w.Network().Handle(own, "IDlayr", w.front))
 	}
 	base, err := cfg.Start(ctx, Surroundings{
 		APIBase: "http://" + plain, APIBaseTLS: "https://" + secure, CA: w.sockets.ca.PEM(), ClientID: clientID, ClientSecret: w.Project().ClientSecret,
@@ -115,6 +115,16 @@ func (g *ground) close() {
 // virtual reports whether waiting costs nothing.
 func (g *ground) virtual() bool { return g.cfg.Start == nil && !g.cfg.RealTime }
 
+func (w *world) virtual() bool { return w.ground.virtual() && !w.real }
+
+// patience is how long the backend may take for an answer.
+func (w *world) patience() time.Duration {
+	if w.real {
+		return w.ground.cfg.Confirm
+	}
+	return w.ground.cfg.Patience
+}
+
 // bench is one check at work.
 type bench struct {
 	*ground
@@ -130,9 +140,11 @@ type world struct {
 	ground  *ground
 	bench   *bench // nil in the preflight
 	front   *front
-	sockets *sockets // of a world for another process; nil otherwise
-	base    string   // of the backend
-	host    string   // its name on the network
+	real    bool         // on the machine's clock, whatever the others are on
+	sockets *sockets     // of a world for another process; nil otherwise
+	ways    []*vnet.Host // the platform's names there
+	base    string       // of the backend
+	host    string       // its name on the network
 	backend any
 	phones  map[string]*sim.Phone
 	marked  int             // exchanges up to this one belong to what was looked at before
@@ -143,6 +155,7 @@ type world struct {
 type worldOptions struct {
 	secret   string // of the client; the canary when empty
 	callback string // that the project is configured with
+	real     bool   // on the machine's clock, whatever the others are on
 }
 
 // world makes a world with a backend, or clears the one that there is.
@@ -179,13 +192,13 @@ func (g *ground) newWorld(o worldOptions, more ...sim.Option) (w *world, err err
 	if secret == "" {
 		secret = canarySecret
 	}
-	w = &world{ground: g, phones: map[string]*sim.Phone{}, base: "https://" + backendHost, host: backendHost}
+	w = &world{ground: g, real: o.real, phones: map[string]*sim.Phone{}, base: "https://" + backendHost, host: backendHost}
 	project := idlayrfake.Project{ClientID: clientID, ClientSecret: secret, DataResidency: g.cfg.Profile.Region}
 	if o.callback != "" {
 		project.PhoneCheck.CallbackURL = o.callback
 	}
 	opts := append([]sim.Option{sim.WithSeed(g.cfg.Seed), sim.WithProject(project)}, more...)
-	if !g.virtual() {
+	if !w.virtual() {
 		opts = append(opts, sim.WithClock(clock.NewReal()))
 	}
 	if w.World, err = sim.New(opts...); err != nil {
@@ -310,7 +323,7 @@ func (g *ground) tidy(w *world) {
 func (w *world) sleep(d time.Duration) {
 	mover, ok := w.Clock().(interface{ Advance(time.Duration) })
 	switch {
-	case ok && w.ground.virtual():
+	case ok && w.virtual():
 		mover.Advance(d)
 	case ok && w.ground.room != nil && d <= skipped:
 		mover.Advance(d)
@@ -319,6 +332,23 @@ func (w *world) sleep(d time.Duration) {
 		_ = w.Clock().Sleep(context.Background(), d)
 	}
 	w.rest()
+}
+
+// cut ends the connections that a backend in another process has with the platform: what stalls would go on for minutes.
+func (w *world) cut() {
+	for _, h := range w.ways {
+		h.SetUp(false)
+		h.SetUp(true)
+	}
+}
+
+// maxHangs is after how many requests without answer a run is over: each of them is waited for.
+const maxHangs = 12
+
+func (g *ground) hopeless() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.hangs) > maxHangs
 }
 
 // rest waits a little, in real time, for handlers that nobody waits for any more.

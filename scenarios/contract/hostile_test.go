@@ -116,6 +116,23 @@ func TestMachineClock(t *testing.T) {
 	})
 }
 
+// A deadline of the machine's is one, though virtual time passes it by.
+var _ = Describe("a backend with a deadline by the machine's clock", func() {
+	backend := func(d time.Duration) func(w *sim.World) http.Handler {
+		return func(w *sim.World) http.Handler {
+			return reference(w, nil, func(c *appserver.Config) { c.Client.Timeout, c.CallTimeout = d, time.Hour })
+		}
+	}
+
+	It("is tried again in real time", func() {
+		Expect(fired(run(profile("reference"), backend(50*time.Millisecond), "C17"))).To(BeEmpty())
+	})
+
+	It("is found out when that is too long", func() {
+		Expect(fired(run(profile("reference"), backend(time.Hour), "C17"))).To(HaveKeyWithValue("C17", contract.Fail))
+	})
+})
+
 type tb struct{ logs, errors []string }
 
 func (*tb) Helper()                        {}

@@ -36,7 +36,7 @@ func profile(name string, change ...func(*contract.Profile)) *contract.Profile {
 
 func run(p *contract.Profile, backend func(*sim.World) http.Handler, only ...string) *contract.Report {
 	GinkgoHelper()
-	report, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: p, New: backend, Only: only})
+	report, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: p, New: backend, Only: only, Confirm: 300 * time.Millisecond})
 	Expect(err).NotTo(HaveOccurred())
 	return report
 }
@@ -59,12 +59,13 @@ func shown(r *contract.Report) string {
 
 var _ = Describe("the checks prove themselves", Ordered, ContinueOnFailure, func() {
 	caught := map[string]map[string]contract.Verdict{}
+	var checks []contract.Result
 
 	It("finds nothing in the reference server", func() {
 		r := run(profile("reference"), clean)
 		Expect(fired(r)).To(BeEmpty(), "%s", shown(r))
 		Expect(r.ExitCode()).To(Equal(0))
-		caught["clean"] = fired(r)
+		caught["clean"], checks = fired(r), r.Results
 	})
 
 	It("finds in the first version nothing but that it is the first version", func() {
@@ -113,16 +114,16 @@ var _ = Describe("the checks prove themselves", Ordered, ContinueOnFailure, func
 		const file = "../../docs/contract-matrix.md"
 		if *update {
 			Expect(os.MkdirAll("../../docs", 0o755)).To(Succeed())
-			Expect(os.WriteFile(file, []byte(matrix(caught)), 0o644)).To(Succeed())
+			Expect(os.WriteFile(file, []byte(matrix(checks, caught)), 0o644)).To(Succeed())
 		}
 		golden, err := os.ReadFile(file)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(golden)).To(Equal(matrix(caught)))
+		Expect(string(golden)).To(Equal(matrix(checks, caught)))
 	})
 })
 
 // matrix is mutants × checks as a table.
-func matrix(caught map[string]map[string]contract.Verdict) string {
+func matrix(checks []contract.Result, caught map[string]map[string]contract.Verdict) string {
 	ids := contract.IDs()
 	var b strings.Builder
 	b.WriteString("# Contract checks and mutants\n\nEach row is the reference server with one wrong behaviour, each column a check. ✗: the check proves a defect; ?: it hints at\n" +
@@ -152,6 +153,10 @@ func matrix(caught map[string]map[string]contract.Verdict) string {
 				row(m.name, id, caught[m.check+m.name])
 			}
 		}
+	}
+	b.WriteString("\n## The checks\n\n| Check | What | Severity | Decided thus |\n|---|---|---|---|\n")
+	for _, c := range checks {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.ID, c.Title, c.Severity, c.How)
 	}
 	return b.String()
 }

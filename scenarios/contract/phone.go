@@ -344,8 +344,8 @@ func (w *world) await(done <-chan *answer, cancel func()) *answer {
 			return nil
 		}
 	}
-	patience := w.ground.cfg.Patience
-	if !w.ground.virtual() {
+	patience := w.patience()
+	if !w.virtual() {
 		patience += patience / 8
 		if a := wait(patience); a != nil {
 			return a
@@ -369,7 +369,9 @@ func (w *world) await(done <-chan *answer, cancel func()) *answer {
 	evidence := w.evidence()
 	cancel()
 	_ = wait(breath) // so that nothing of it is left
-	w.ground.hung("no answer within "+patience.String(), evidence)
+	if !w.real {     // that one only confirms what is known
+		w.ground.hung("no answer within "+patience.String(), evidence)
+	}
 	return nil
 }
 

@@ -52,6 +52,26 @@ var _ = Describe("a backend in another process", func() {
 		}
 	})
 
+	It("is examined in less than two minutes, naive as it may be", func() {
+		if os.Getenv("CONTRACT_ALL") == "" {
+			Skip("waits for real; set CONTRACT_ALL")
+		}
+		at := time.Now()
+		r, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: profile("dev-server"), Start: func(_ context.Context, s contract.Surroundings) (string, error) {
+			server := httptest.NewServer(naiveAt(s.APIBase, s.ClientID, s.ClientSecret, http.DefaultClient))
+			DeferCleanup(func() {
+				server.CloseClientConnections()
+				server.Close()
+				http.DefaultClient.CloseIdleConnections()
+			})
+			return server.URL, nil
+		}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(fired(r)).To(HaveKey("C17"))
+		Expect(time.Since(at)).To(BeNumerically("<", 2*time.Minute))
+		GinkgoWriter.Println(shown(r), time.Since(at))
+	})
+
 	It("is found out", func() {
 		leaky := func(c *appserver.Config) { c.Scopes = []string{"phone_check", "coverage"} }
 		r, err := contract.Run(GinkgoT().Context(), contract.Config{Profile: profile("reference-v0.1"), Start: start(leaky), Only: []string{"C15", "C29"}})

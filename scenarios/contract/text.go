@@ -17,10 +17,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		return err
 	}
 	width := 0
-	for _, result := range r.Results {
+	chosen, others := r.chosen()
+	for _, result := range chosen {
 		width = max(width, len([]rune(result.Title)))
 	}
-	for _, result := range r.Results {
+	for _, result := range chosen {
 		verdict := string(result.Verdict)
 		if result.Known {
 			verdict += ", known"
@@ -30,6 +31,9 @@ func (r *Report) WriteText(w io.Writer) error {
 			line += ": " + oneLine(result.Reason)
 		}
 		b.WriteString(line + "\n")
+	}
+	if others > 0 {
+		fmt.Fprintf(&b, "  - %s not chosen\n", plural(others, "check"))
 	}
 	for _, result := range r.Results {
 		if len(result.Findings) > 0 {
@@ -42,3 +46,15 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 var marks = map[Verdict]string{Pass: "✓", Fail: "✗", Hint: "?", NotRun: "-"}
+
+// chosen are the results of the checks that were wanted, and how many others there are.
+func (r *Report) chosen() (chosen []Result, others int) {
+	for _, result := range r.Results {
+		if strings.HasPrefix(result.Reason, notChosen) {
+			others++
+			continue
+		}
+		chosen = append(chosen, result)
+	}
+	return chosen, others
+}

@@ -17,6 +17,10 @@ import (
 
 // naive is a backend as tutorials have it: no sessions, the number as typed, one token for ever, everything passed on, no deadline.
 func naive(w *sim.World) http.Handler {
+	return naiveAt(sim.APIBase, w.Project().ClientID, w.Project().ClientSecret, w.Client())
+}
+
+func naiveAt(base, id, secret string, client *http.Client) http.Handler {
 	var mu sync.Mutex
 	token := ""
 	call := func(method, path, media string, body []byte) (*http.Response, error) {
@@ -24,10 +28,10 @@ func naive(w *sim.World) http.Handler {
 		defer mu.Unlock()
 		if token == "" {
 			form := url.Values{"grant_type": {"client_credentials"}, "scope": {"phone_check coverage"}}
-			req, _ := http.NewRequest(http.MethodPost, sim.APIBase+"/oauth2/v1/token", strings.NewReader(form.Encode()))
-			req.SetBasicAuth(w.Project().ClientID, w.Project().ClientSecret)
+			req, _ := http.NewRequest(http.MethodPost, base+"/oauth2/v1/token", strings.NewReader(form.Encode()))
+			req.SetBasicAuth(id, secret)
 			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			resp, err := w.Client().Do(req)
+			resp, err := client.Do(req)
 			if err != nil {
 				return nil, err
 			}
@@ -38,10 +42,10 @@ func naive(w *sim.World) http.Handler {
 			_ = resp.Body.Close()
 			token = grant.AccessToken
 		}
-		req, _ := http.NewRequest(method, sim.APIBase+"/phone_check/v0.2/checks"+path, strings.NewReader(string(body)))
+		req, _ := http.NewRequest(method, base+"/phone_check/v0.2/checks"+path, strings.NewReader(string(body)))
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", media)
-		return w.Client().Do(req)
+		return client.Do(req)
 	}
 	pass := func(rw http.ResponseWriter, resp *http.Response, err error, success func(map[string]any) any) {
 		if err != nil {
