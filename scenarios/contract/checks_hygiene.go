@@ -49,7 +49,6 @@ func runGarbage(b *bench) {
 			w.garbage(a, "the platform's "+garbage)
 		}
 	}
-	w.front.revoke() // it may have kept what it was given for a token
 	w.mark()
 	alice := w.user(numberA)
 	if a := alice.verify(numberA); !alice.verified() {

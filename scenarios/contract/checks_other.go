@@ -186,7 +186,7 @@ func runCertificates(b *bench, w *world) {
 	if err != nil {
 		b.notRun("%v", err)
 	}
-	w.front.revoke()
+	w.cold()
 	bob := w.user(numberB)
 	w.mark()
 	w.sockets.present(stranger)
@@ -216,7 +216,7 @@ var checkAdditive = check{
 
 func runAdditive(b *bench) {
 	w := b.world()
-	w.front.revoke()
+	w.cold()
 	w.mark()
 	remove := w.front.on(func(c *call) {
 		c.edit(func(o map[string]any) {

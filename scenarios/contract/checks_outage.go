@@ -43,7 +43,8 @@ func (w *world) strike(s stage, effect func(*vnet.Fault)) (remove func()) {
 func (w *world) through(s stage, u *user, trouble func() (remove func())) *answer {
 	if s.kinds[0] != toRead {
 		if s.kinds[0] == toToken {
-			w.front.revoke() // so that there has to be a new one
+			w.cold()
+			defer w.front.forgive()
 		}
 		defer trouble()()
 		return u.start(numberB).answer

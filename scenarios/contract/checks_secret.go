@@ -34,11 +34,12 @@ func runSecrets(b *bench) {
 			kinds = append(kinds, toRedeem)
 		}
 		if k == toToken {
-			w.front.revoke()
+			w.cold()
 		}
 		remove := w.front.on(quote, kinds...)
 		bob.verify(numberB)
 		remove()
+		w.front.forgive()
 	}
 	b.reportLeaks()
 }

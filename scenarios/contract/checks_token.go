@@ -92,7 +92,7 @@ func runCached(b *bench) {
 		w.fail("five verifications one after the other took %d access tokens of the same scope", n)
 	}
 	w = b.world()
-	w.front.revoke()
+	w.cold()
 	users := make([]*user, 6)
 	for i := range users {
 		users[i] = w.user(numberA)
@@ -133,7 +133,7 @@ const specialSecret = "s:p%41+c/r&t=é?#"
 
 func runBasic(b *bench) {
 	w := b.world()
-	w.front.revoke()
+	w.cold()
 	w.mark()
 	w.user(numberA).verify(numberA)
 	for _, r := range w.calls(toToken) {
@@ -197,7 +197,7 @@ var checkScope = check{
 
 func runScope(b *bench) {
 	w := b.world()
-	w.front.revoke()
+	w.cold()
 	w.mark()
 	w.user(numberA).verify(numberA)
 	asked := w.front.tokenRequests()

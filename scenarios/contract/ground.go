@@ -51,12 +51,13 @@ type ground struct {
 
 	room *world // the one world of a backend in another process; nil otherwise
 
-	mu      sync.Mutex
-	leaks   []leak   // secrets that got to devices, in whatever check
-	crashes []broken // what the backend did that no backend should
-	hangs   []broken
-	drowsy  bool     // the backend waits for timers that nobody else moves
-	spills  []string // answers that were never closed
+	mu            sync.Mutex
+	leaks         []leak   // secrets that got to devices, in whatever check
+	crashes       []broken // what the backend did that no backend should
+	hangs         []broken
+	tried, renews bool     // whether a backend in another process renews a token that is refused has been tried, and that it does
+	drowsy        bool     // the backend waits for timers that nobody else moves
+	spills        []string // answers that were never closed
 }
 
 // broken is something that went wrong inside the backend, whatever was looked for.

@@ -214,6 +214,13 @@ func (f *front) revoke() {
 	}
 }
 
+// forgive takes all of that back: a backend that never renews its token would fail in everything that comes after.
+func (f *front) forgive() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.revoked)
+}
+
 // limit makes access tokens live for d from now on.
 func (f *front) limit(d time.Duration) {
 	f.mu.Lock()
@@ -297,6 +304,21 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	r.WriteHeader(http.StatusOK)
 	return r.body.Write(b)
+}
+
+// cold makes the backend need a new token for what comes next. One in a process of its own has one from before, and may never renew it:
+// then nothing is done, so that it does not fail for another reason than the one that is looked for.
+func (w *world) cold() {
+	g := w.ground
+	if g.room != nil && !g.tried {
+		g.tried = true
+		w.front.revoke()
+		g.renews = w.user(numberA).start(numberA).ok()
+		w.front.forgive()
+	}
+	if g.room == nil || g.renews {
+		w.front.revoke()
+	}
 }
 
 // calls are the backend's requests to the platform of some kinds since the last mark, oldest first.
