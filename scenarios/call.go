@@ -21,14 +21,14 @@ type Call struct {
 
 var callMethods = []string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE"}
 
-func (c *Call) check(f *file, path string, s *Scenario) {
+func (c *Call) check(f file, path string, s *Scenario) {
 	f.actor(path, s, c.Device)
 	if c.CheckOf != "" {
 		f.device(path+".check_of", s, c.CheckOf)
 	}
 	f.word(path+".method", c.Method, callMethods)
 	if !strings.HasPrefix(c.To, "/") && !strings.HasPrefix(c.To, "https://") && !strings.HasPrefix(c.To, "http://") && c.To != "{check_url}" {
-		f.at(f.token(path+".to"), "call needs to, a path of the device's server such as /me, or a URL; %q is neither", c.To)
+		f.At(path+".to", "call needs to, a path of the device's server such as /me, or a URL; %q is neither", c.To)
 	}
 }
 
@@ -64,13 +64,13 @@ func (c *Call) play(ctx context.Context, r *run) {
 // player is a verb that plays itself.
 type player interface {
 	play(ctx context.Context, r *run)
-	check(f *file, path string, s *Scenario)
+	check(f file, path string, s *Scenario)
 }
 
 // SetOperators is the verb that changes how operators behave from now on. What is left out of one is as usual.
 type SetOperators Operators
 
-func (v SetOperators) check(f *file, path string, _ *Scenario) { Operators(v).check(f, path, true) }
+func (v SetOperators) check(f file, path string, _ *Scenario) { Operators(v).check(f, path, true) }
 
 func (v SetOperators) play(_ context.Context, r *run) {
 	_ = Operators(v).apply(r.w) // the parser saw to it that they exist
@@ -79,7 +79,7 @@ func (v SetOperators) play(_ context.Context, r *run) {
 // RevokeTokens is the verb that ends all access tokens of the server.
 type RevokeTokens struct{}
 
-func (*RevokeTokens) check(*file, string, *Scenario) {}
+func (*RevokeTokens) check(file, string, *Scenario) {}
 
 func (*RevokeTokens) play(_ context.Context, r *run) { r.w.Platform().RevokeTokens() }
 

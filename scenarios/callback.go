@@ -39,17 +39,17 @@ const (
 
 var forgeries = []string{unsigned, otherKey, unknownKey, swappedBody, replayed}
 
-func (v *ForgeCallback) check(f *file, path string, s *Scenario) {
+func (v *ForgeCallback) check(f file, path string, s *Scenario) {
 	f.actor(path, s, v.Device)
 	if v.CheckOf != "" {
 		f.device(path+".check_of", s, v.CheckOf)
 	}
 	if v.How == "" {
-		f.at(f.token(path), "forge_callback needs to know how: %s", strings.Join(forgeries, ", "))
+		f.At(path, "forge_callback needs to know how: %s", strings.Join(forgeries, ", "))
 	}
 	f.word(path+".how", v.How, forgeries)
 	if (v.How == swappedBody || v.How == replayed) && !s.Cast.Callbacks {
-		f.at(f.token(path+".how"), "there is no callback to take: the cast has no callbacks: true")
+		f.At(path+".how", "there is no callback to take: the cast has no callbacks: true")
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -68,12 +67,12 @@ func LoadCast(path string) (*Cast, error) {
 // ParseCast reads a cast, which a JSON object may be as well. What is wrong in it comes back as [Mistakes], which name the
 // file as given.
 func ParseCast(name string, content []byte) (*Cast, error) {
-	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	f := newFile(name, content)
 	c := new(Cast)
-	if f.read(content, c, reflect.TypeFor[Cast](), "a cast") {
+	if f.Decode(c, "a cast") {
 		f.checkCast("$", *c)
 	}
-	return c, f.mistakes()
+	return c, f.Mistakes()
 }
 
 // Names are those of the devices, in order.
@@ -170,19 +169,19 @@ func (d Device) AddTo(w *sim.World, name string) (*sim.Phone, error) {
 
 // ParseDevice reads a device by itself.
 func ParseDevice(name string, content []byte) (d Device, err error) {
-	f := &file{name: name, lines: strings.Split(string(content), "\n")}
-	if f.read(content, &d, reflect.TypeFor[Device](), "a device") {
+	f := newFile(name, content)
+	if f.Decode(&d, "a device") {
 		f.checkDevice("$", d)
 	}
-	return d, f.mistakes()
+	return d, f.Mistakes()
 }
 
 // ParseFault reads a fault by itself.
 func ParseFault(name string, content []byte) (vnet.Fault, error) {
-	f := &file{name: name, lines: strings.Split(string(content), "\n")}
+	f := newFile(name, content)
 	var fault Fault
-	if f.read(content, &fault, reflect.TypeFor[Fault](), "a fault") {
+	if f.Decode(&fault, "a fault") {
 		f.checkFault("$", fault)
 	}
-	return fault.fault(), f.mistakes()
+	return fault.fault(), f.Mistakes()
 }

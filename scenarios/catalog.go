@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/phonechecksim/phonechecksim/internal/plainyaml"
 )
 
 //go:embed catalog/*.yaml
@@ -48,7 +50,7 @@ func Named(name string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
-	near := nearest(name, names)
+	near := plainyaml.Nearest(name, names)
 	if near == "" {
 		near = "; phonechecksim list shows those that there are"
 	}

@@ -15,11 +15,7 @@ func (r *run) expect(e Expect, where, path string) {
 		if !r.looksAt(what) {
 			return
 		}
-		line := 0
-		if t := r.s.file.token(path + "." + what); t != nil {
-			line = t.Position.Line
-		}
-		r.failures = append(r.failures, Failure{Where: where, Line: line, What: what, Want: want, Got: got})
+		r.failures = append(r.failures, Failure{Where: where, Line: r.s.file.Line(path + "." + what), What: what, Want: want, Got: got})
 	}
 	text := func(what, want, got string) {
 		if want != "" && want != cmp.Or(got, absent) {

@@ -8,11 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
-
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
+	"github.com/phonechecksim/phonechecksim/internal/plainyaml"
 	"github.com/phonechecksim/phonechecksim/mnofake"
 	"github.com/phonechecksim/phonechecksim/sim"
 )
@@ -98,56 +95,30 @@ func (all Operators) options() []sim.Option {
 }
 
 // check reports what makes no sense; running says that the scenario has begun.
-func (all Operators) check(f *file, path string, running bool) {
+func (all Operators) check(f file, path string, running bool) {
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if known := sim.DefaultOperators(); !slices.Contains(known, id) {
-			f.at(f.key(path, id), "there is no operator %q%s", id, hint(id, known))
+			f.AtKey(path, id, "there is no operator %q%s", id, plainyaml.Hint(id, known))
 			continue
 		}
 		path, o := path+".'"+id+"'", all[id]
 		f.word(path+".location", o.Location, slices.Sorted(maps.Keys(locations)))
 		f.word(path+".number_format", o.NumberFormat, slices.Sorted(maps.Keys(numberFormats)))
 		if o.RedirectStatus != 0 && !slices.Contains(redirects, o.RedirectStatus) {
-			f.at(f.token(path+".redirect_status"), "%d is not the status of a redirect; it may be one of %v", o.RedirectStatus, redirects)
+			f.At(path+".redirect_status", "%d is not the status of a redirect; it may be one of %v", o.RedirectStatus, redirects)
 		}
 		if o.RedirectHops < 0 || o.RedirectHops > maxHops {
-			f.at(f.token(path+".redirect_hops"), "an operator has from 0 to %d redirect_hops, not %d", maxHops, o.RedirectHops)
+			f.At(path+".redirect_hops", "an operator has from 0 to %d redirect_hops, not %d", maxHops, o.RedirectHops)
 		}
 		for name, status := range map[string]int{"redirect_failure": o.RedirectFailure, "result_failure": o.ResultFailure} {
 			if status != 0 && (status < 500 || status > 599) {
-				f.at(f.token(path+"."+name), "%s is a status from 500 to 599, not %d", name, status)
+				f.At(path+"."+name, "%s is a status from 500 to 599, not %d", name, status)
 			}
 		}
 		if running && (o.NoRedirect || o.Unsupported) {
-			f.at(f.token(path), "no_redirect and unsupported stand in the cast: what the platform knows of an operator does not change")
+			f.At(path, "no_redirect and unsupported stand in the cast: what the platform knows of an operator does not change")
 		}
 	}
-}
-
-// key returns the place of a key in the mapping at a path, or that of the mapping.
-func (f *file) key(path, key string) *token.Token {
-	at := f.token(path)
-	p, err := yaml.PathString(path)
-	if err != nil {
-		return at
-	}
-	node, err := p.FilterFile(f.tree)
-	if err != nil {
-		return at
-	}
-	values := []*ast.MappingValueNode{}
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = append(values, n)
-	}
-	for _, v := range values {
-		if k, ok := v.Key.(ast.ScalarNode); ok && fmt.Sprint(k.GetValue()) == key {
-			return v.Key.GetToken()
-		}
-	}
-	return at
 }
 
 var redirects = []int{301, 302, 303, 307, 308}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/phonechecksim/phonechecksim/device"
+	"github.com/phonechecksim/phonechecksim/internal/plainyaml"
 	"github.com/phonechecksim/phonechecksim/sim"
 )
 
@@ -100,7 +101,7 @@ func (d Device) profile() device.SDK {
 }
 
 // checkPath reports words that a path does not have.
-func (f *file) checkPath(at string, p Path) {
+func (f file) checkPath(at string, p Path) {
 	f.word(at+".private_relay", p.PrivateRelay, []string{sim.RelayAll, sim.RelayHTTP, none})
 	f.word(at+".addressing", p.Addressing, []string{sim.AddressingCGNAT, sim.AddressingIPv6, sim.Addressing464, none})
 	f.word(at+".roaming", p.Roaming, []string{sim.RoamingHome, sim.RoamingBreakout, none})
@@ -109,15 +110,15 @@ func (f *file) checkPath(at string, p Path) {
 }
 
 // checkHotspot reports a hotspot that is no other device of the cast.
-func (f *file) checkHotspot(at string, c Cast, guest string, p Path) {
+func (f file) checkHotspot(at string, c Cast, guest string, p Path) {
 	if guest == "" && len(c.Devices) == 1 {
 		guest = c.Names()[0]
 	}
 	switch at += ".hotspot_of"; {
 	case p.HotspotOf == "" || p.HotspotOf == none:
 	case !slices.Contains(c.Names(), p.HotspotOf):
-		f.at(f.token(at), "the cast has no device %q%s", p.HotspotOf, hint(p.HotspotOf, c.Names()))
+		f.At(at, "the cast has no device %q%s", p.HotspotOf, plainyaml.Hint(p.HotspotOf, c.Names()))
 	case p.HotspotOf == guest:
-		f.at(f.token(at), "a device is no guest of its own hotspot")
+		f.At(at, "a device is no guest of its own hotspot")
 	}
 }

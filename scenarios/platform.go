@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
+	"github.com/phonechecksim/phonechecksim/internal/plainyaml"
 	"github.com/phonechecksim/phonechecksim/sim"
 )
 
@@ -76,7 +77,7 @@ func (p Platform) rangeOf(msisdn string) (networkID string, ok bool) {
 	return networkID, ok
 }
 
-func (p Platform) check(f *file, path string) {
+func (p Platform) check(f file, path string) {
 	f.word(path+".mode", p.Mode, modes)
 	f.word(path+".data_residency", p.DataResidency, residencies)
 	for i, scope := range p.Scopes {
@@ -84,12 +85,12 @@ func (p Platform) check(f *file, path string) {
 	}
 	for name, n := range map[string]int{"rate_limit": p.RateLimit, "balance": p.Balance} {
 		if n < 0 {
-			f.at(f.token(path+"."+name), "%s cannot be negative", name)
+			f.At(path+"."+name, "%s cannot be negative", name)
 		}
 	}
 	for _, prefix := range slices.Sorted(maps.Keys(p.NumberRanges)) {
 		if id, known := p.NumberRanges[prefix], sim.DefaultOperators(); !slices.Contains(known, id) {
-			f.at(f.key(path+".number_ranges", prefix), "there is no operator %q%s", id, hint(id, known))
+			f.AtKey(path+".number_ranges", prefix, "there is no operator %q%s", id, plainyaml.Hint(id, known))
 		}
 	}
 }

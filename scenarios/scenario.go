@@ -28,7 +28,7 @@ type Scenario struct {
 	Script      []Step `yaml:"script"`
 	Expect      Expect `yaml:"expect"` // at the end
 
-	file *file
+	file file
 }
 
 // Tag sorts scenarios.

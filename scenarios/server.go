@@ -125,10 +125,10 @@ func LoadServerProfile(path string) (ServerProfile, error) {
 	if err != nil {
 		return ServerProfile{}, err
 	}
-	f := &file{name: filepath.Base(path), lines: strings.Split(string(content), "\n")}
+	f := newFile(filepath.Base(path), content)
 	var p ServerProfile
-	f.read(content, &p, reflect.TypeFor[ServerProfile](), "a profile")
-	return p, f.mistakes()
+	f.Decode(&p, "a profile")
+	return p, f.Mistakes()
 }
 
 // Server returns the server at a base URL that has the profile.
