@@ -100,16 +100,8 @@ func (b Browser) open(ctx context.Context, p *Phone, call openCall) Result {
 	if u.Scheme != "https" && u.Scheme != "http" {
 		return failed(CodeInvalidScheme, "the check URL must be https or http")
 	}
-	c := chain{
-		phone: p, route: p.DefaultRoute, maxRedirects: 20, hopDeadline: time.Minute, secure: b.HTTPSOnly,
-		header: func(int) http.Header {
-			return http.Header{
-				"User-Agent":      {"Mozilla/5.0 (Mobile) " + userAgent},
-				"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"},
-				"Accept-Language": {"en"},
-			}
-		},
-	}
+	c := p.browse(pageType, time.Minute)
+	c.secure = b.HTTPSOnly
 	return c.follow(ctx, u)
 }
 

@@ -33,7 +33,7 @@ type Device struct {
 	DataSIM    int               `yaml:"data_sim"`   // the slot that carries data, 1 or 2; 1 when left out
 	WiFi       bool              `yaml:"wifi"`
 	MobileData *bool             `yaml:"mobile_data"` // on when left out
-	SDK        string            `yaml:"sdk"`         // generic, browser, android or ios
+	SDK        string            `yaml:"sdk"`         // generic, browser, android, ios, web, web-window or web-navigate
 	API        string            `yaml:"api"`         // what its app verifies with: phone-check v0.1, subscriber-check v0.2...
 	SIMChange  Duration          `yaml:"sim_changed"` // how long before the start its SIM was changed
 	Headers    map[string]string `yaml:"headers"`     // that the phone adds to all its requests
@@ -103,7 +103,10 @@ func (c *Cast) AddTo(w *sim.World) error {
 }
 
 // sdks are the SDK profiles that a device may have.
-var sdks = []device.SDK{device.Generic{}, device.Browser{}, device.Android{}, device.IOS{}}
+var sdks = []device.SDK{
+	device.Generic{}, device.Browser{}, device.Android{}, device.IOS{},
+	device.WebSDK{}, device.WebSDK{Method: device.WebWindow}, device.WebSDK{Method: device.WebNavigate},
+}
 
 func sdkNames() (names []string) {
 	for _, sdk := range sdks {

@@ -89,15 +89,17 @@ func (v *Set) apply(phone *sim.Phone) error {
 
 // profile returns the SDK profile that opens the device's check URLs.
 func (d Device) profile() device.SDK {
-	switch cmp.Or(d.SDK, device.Generic{}.String()) {
-	case device.Android{}.String():
+	i := slices.Index(sdkNames(), cmp.Or(d.SDK, device.Generic{}.String()))
+	switch sdk := sdks[max(i, 0)].(type) { // the parser saw to the name
+	case device.Android:
 		return device.Android{Emulator: d.Emulator}
-	case device.IOS{}.String():
+	case device.IOS:
 		return device.IOS{Simulator: d.Emulator}
-	case device.Browser{}.String():
+	case device.Browser:
 		return device.Browser{HTTPSOnly: d.HTTPSOnly}
+	default:
+		return sdk
 	}
-	return device.Generic{}
 }
 
 // checkPath reports words that a path does not have.
