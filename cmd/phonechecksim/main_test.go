@@ -167,6 +167,20 @@ var _ = Describe("phonechecksim", func() {
 		Expect(strings.Count(out, "On the wire")).To(Equal(len(scenarios.Catalog())))
 	})
 
+	It("prints the schemas of what it reads and writes", func() {
+		for _, name := range []string{"scenario", "report", "contract-profile", "contract-report"} {
+			code, out, _ := call("schema", name)
+			Expect(code).To(Equal(exitOK))
+			Expect(json.Valid([]byte(out))).To(BeTrue(), name)
+		}
+		_, standard, _ := call("schema")
+		_, scenario, _ := call("schema", "scenario")
+		Expect(standard).To(Equal(scenario))
+		code, _, errs := call("schema", "x")
+		Expect(code).To(Equal(exitUsage))
+		Expect(errs).To(ContainSubstring("contract-profile"))
+	})
+
 	It("begins a scenario file that it can play", func() {
 		GinkgoT().Chdir(GinkgoT().TempDir())
 		code, out, errs := call("new", "mine")

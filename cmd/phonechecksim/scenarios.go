@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/phonechecksim/phonechecksim/scenarios"
+	"github.com/phonechecksim/phonechecksim/scenarios/contract"
+	"github.com/phonechecksim/phonechecksim/scenarios/report"
 )
 
 func demoCommand() *cobra.Command {
@@ -116,13 +119,31 @@ func newCommand() *cobra.Command {
 	}
 }
 
+// schemas are the JSON Schemas of what the program reads and writes.
+var schemas = map[string]func() []byte{
+	"scenario":         scenarios.Schema,
+	"report":           report.JSONSchema,
+	"contract-profile": contract.ProfileSchema,
+	"contract-report":  contract.ReportSchema,
+}
+
 func schemaCommand() *cobra.Command {
+	names := slices.Sorted(maps.Keys(schemas))
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of scenario files, for editors",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(scenarios.Schema())
+		Use:       "schema [" + strings.Join(names, "|") + "]",
+		Short:     "Print the JSON Schema of scenario files, for editors, or of another file that is read or written",
+		Args:      cobra.MaximumNArgs(1),
+		ValidArgs: names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "scenario"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			schema, ok := schemas[name]
+			if !ok {
+				return fmt.Errorf("there is no schema %q; there are %s", name, strings.Join(names, ", "))
+			}
+			_, err := cmd.OutOrStdout().Write(schema())
 			return err
 		},
 	}
