@@ -21,6 +21,7 @@ const (
 	androidInvalidScheme = "invalid scheme"
 )
 
+// String is the profile's name in scenarios and the journal.
 func (Android) String() string { return "android" }
 
 func (a Android) open(ctx context.Context, p *Phone, call openCall) Result {

@@ -86,6 +86,7 @@ type StepError struct {
 	Err error
 }
 
+// Error names the step and the reason.
 func (e *StepError) Error() string { return fmt.Sprintf("step %d: %v", e.Step, e.Err) }
 
 // Unwrap returns the reason.

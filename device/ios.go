@@ -18,6 +18,7 @@ type IOS struct {
 
 const iosUserAgent = "tru-sdk-ios/" + vendorVersion + " iOS/17.5"
 
+// String is the profile's name in scenarios and the journal.
 func (IOS) String() string { return "ios" }
 
 func (s IOS) open(ctx context.Context, p *Phone, call openCall) Result {

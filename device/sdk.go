@@ -49,6 +49,7 @@ const sdkAccept = "text/html,application/xhtml+xml,application/xml,*/*"
 // X-Tru-Sdk-Request, the same UUID throughout; the first hop alone carries X-Tru-Ops, the data SIM's MCC and MNC.
 type Generic struct{}
 
+// String is the profile's name in scenarios and the journal.
 func (Generic) String() string { return "generic" }
 
 func (Generic) open(ctx context.Context, p *Phone, call openCall) Result {
@@ -90,6 +91,7 @@ type Browser struct {
 	HTTPSOnly bool
 }
 
+// String is the profile's name in scenarios and the journal.
 func (Browser) String() string { return "browser" }
 
 func (b Browser) open(ctx context.Context, p *Phone, call openCall) Result {

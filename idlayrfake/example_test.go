@@ -78,3 +78,18 @@ func Example() {
 	// ACCEPTED
 	// COMPLETED true
 }
+
+// The description of the API is at hand for generators, validators and mocks. A platform serves it as well.
+func ExampleOpenAPI() {
+	version, _, _ := strings.Cut(string(idlayrfake.OpenAPI()), "\n")
+	fmt.Println(version)
+
+	platform := idlayrfake.New(idlayrfake.Config{})
+	defer platform.Close()
+	served := httptest.NewRecorder()
+	platform.ServeHTTP(served, httptest.NewRequest(http.MethodGet, "/openapi.yaml", nil))
+	fmt.Println(served.Code, served.Header().Get("Content-Type"))
+	// Output:
+	// openapi: 3.1.0
+	// 200 application/yaml
+}

@@ -55,6 +55,7 @@ func (r *run) expect(e Expect, where, path string) {
 	r.expectJournal(e, fail)
 }
 
+// String says the bounds in words.
 func (v *Range) String() string {
 	if v.AtMost > 0 {
 		return fmt.Sprintf("from %v to %v", v.AtLeast, v.AtMost)

@@ -74,6 +74,7 @@ type Failure struct {
 	Got   string `json:"got"`
 }
 
+// String says in one line where it is, what should be, and what is.
 func (f Failure) String() string {
 	return fmt.Sprintf("%s (line %d): %s should be %s, and is %s", f.Where, f.Line, f.What, f.Want, f.Got)
 }

@@ -119,7 +119,7 @@ type ServerProfile struct {
 	CallbackPath  string `yaml:"callback_path"`   // that takes the platform's callbacks; none does when left out
 }
 
-// LoadServerProfile reads such a file.
+// LoadServerProfile reads a profile from a file. What is wrong in it comes back as [Mistakes].
 func LoadServerProfile(path string) (ServerProfile, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

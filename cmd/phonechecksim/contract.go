@@ -26,13 +26,16 @@ func contractCommand() *cobra.Command {
 	var startPatience time.Duration
 	cmd := &cobra.Command{
 		Use:   "contract --profile NAME|FILE --url URL [-- command to start the backend]",
-		Short: "Look for the mistakes that break or betray a PhoneCheck integration, in a backend of yours",
-		Long: `Look for the mistakes that break or betray a PhoneCheck integration, in a backend of yours. The backend is the only real
-thing; platform, operators and phones are simulated. It has to call the platform where --api-addr says, with the
-credentials that are printed; started by this command it finds both in its environment (API_BASE_URL, TRU_ID_CLIENT_ID,
-TRU_ID_CLIENT_SECRET and the other names that clients of the platform use).
+		Short: "Look for the mistakes of a PhoneCheck integration in your backend",
+		Long: `Look for the mistakes that break or betray a PhoneCheck integration, in a
+backend of yours. The backend is the only real thing; platform, operators and
+phones are simulated. It has to call the platform where --api-addr says, with
+the credentials that are printed; started by this command it finds both in its
+environment (API_BASE_URL, TRU_ID_CLIENT_ID, TRU_ID_CLIENT_SECRET and the other
+names that clients of the platform use). A run takes about a minute.
 
-Exit code 0: nothing was found by these checks; 1: something was; 2: the backend could not be examined.`,
+Exit code 0: nothing was found by these checks; 1: something was; 2: the backend
+could not be examined.`,
 		Example: `  phonechecksim contract init
   phonechecksim contract --profile contract.yaml --url http://127.0.0.1:3000 -- node server.mjs
   phonechecksim contract --profile guide --url http://127.0.0.1:3000 --only C1,C3 --format json`,
@@ -74,6 +77,11 @@ Exit code 0: nothing was found by these checks; 1: something was; 2: the backend
 			if err != nil {
 				return err
 			}
+			if len(command) > 0 {
+				for i := range report.Results {
+					report.Results[i].Replay += " -- " + shellWords(command)
+				}
+			}
 			for _, f := range files {
 				if err := f.write(report); err != nil {
 					return err
@@ -94,19 +102,31 @@ Exit code 0: nothing was found by these checks; 1: something was; 2: the backend
 	f := cmd.Flags()
 	f.StringVar(&profile, "profile", "", "how apps speak to the backend: a file, or one of "+strings.Join(contract.ReadyProfiles(), ", "))
 	f.StringVar(&base, "url", "http://127.0.0.1:3000", "where the backend is")
-	f.StringVar(&cfg.Listen, "api-addr", "127.0.0.1:8080", "where the platform listens for it")
-	f.StringVar(&cfg.ListenTLS, "api-tls-addr", "127.0.0.1:8443", "and over HTTPS")
-	f.StringVar(&cfg.ClientSecret, "client-secret", "", "the secret of its credentials (default: one made up)")
+	f.StringVar(&cfg.Listen, "api-addr", "127.0.0.1:8080", "where the platform listens for the backend")
+	f.StringVar(&cfg.ListenTLS, "api-tls-addr", "127.0.0.1:8443", "where it listens over HTTPS")
+	f.StringVar(&cfg.ClientSecret, "client-secret", "", "the client secret that the backend has (default: one made up)")
 	f.StringSliceVar(&cfg.Only, "only", nil, "run these checks alone, by id")
 	f.StringSliceVar(&cfg.Skip, "skip", nil, "leave these checks out")
 	f.StringVar(&severity, "severity", "", "leave out checks below this severity: high, medium or low")
 	f.StringVar(&baseline, "baseline", "", "a report in JSON whose findings are known and do not count")
-	f.StringVar(&format, "format", "text", strings.Join(contract.Formats(), ", "))
+	f.StringVar(&format, "format", "text", "of the report on standard output: "+strings.Join(contract.Formats(), ", "))
 	f.StringArrayVar(&reports, "report", nil, "write a report as well, format=file; may be given several times")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "decides ids, tokens and codes")
 	f.DurationVar(&startPatience, "start-timeout", 30*time.Second, "how long the backend may take until it listens")
 	cmd.AddCommand(contractInitCommand())
 	return cmd
+}
+
+// shellWords writes a command such that a shell reads it as it was given.
+func shellWords(command []string) string {
+	words := make([]string, len(command))
+	for i, word := range command {
+		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$`*?[]{}()<>|&;#~!") {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words[i] = word
+	}
+	return strings.Join(words, " ")
 }
 
 func contractInitCommand() *cobra.Command {
@@ -119,10 +139,13 @@ func contractInitCommand() *cobra.Command {
 			if len(args) == 1 {
 				path = args[0]
 			}
-			if err := writeNew(path, contract.ProfileTemplate()); err != nil {
+			switch err := writeNew(path, contract.ProfileTemplate()); {
+			case errors.Is(err, os.ErrExist):
+				return fmt.Errorf("%s is there already; name another file: phonechecksim contract init FILE", path)
+			case err != nil:
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", path)
+			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; it says what to fill in\n", path)
 			return nil
 		},
 	}

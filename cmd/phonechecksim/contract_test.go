@@ -81,6 +81,10 @@ var _ = Describe("phonechecksim contract", func() {
 		wg.Wait()
 	})
 
+	It("names a command to repeat a check that starts the backend as well", func() {
+		Expect(shellWords([]string{"node", "my server.mjs", "it's", ""})).To(Equal(`node 'my server.mjs' 'it'\''s' ''`))
+	})
+
 	It("says so when the backend cannot be examined", func() {
 		dead := freeAddress()
 		for want, args := range map[string][]string{

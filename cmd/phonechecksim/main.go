@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -51,12 +52,17 @@ func command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "phonechecksim",
 		Short: "An offline simulator of IDlayr PhoneCheck",
-		Long: `An offline simulator of IDlayr PhoneCheck: virtual phones, an application server, the platform and mobile
-operators on a virtual internet, in one process. Start with: phonechecksim demo`,
+		Long: `An offline simulator of IDlayr PhoneCheck: virtual phones, an application
+server, the platform and mobile operators on a virtual internet, in one process.
+
+To look at it        phonechecksim demo
+To test a backend    phonechecksim serve, phonechecksim contract
+To write scenarios   phonechecksim list, phonechecksim new, phonechecksim run`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.AddCommand(demoCommand(), listCommand(), explainCommand(), runCommand(), newCommand(), schemaCommand(), contractCommand(), serveCommand(), probeCommand(), initCommand(), versionCommand())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 80 ")) // a small terminal
 	return root
 }
 

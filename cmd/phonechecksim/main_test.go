@@ -190,7 +190,7 @@ var _ = Describe("phonechecksim", func() {
 		Expect(code).To(Equal(exitOK), out)
 		code, _, errs = call("new", "mine")
 		Expect(code).To(Equal(exitUsage))
-		Expect(errs).To(ContainSubstring("exists"))
+		Expect(errs).To(ContainSubstring("is there already"))
 		code, _, _ = call("new", "No Name")
 		Expect(code).To(Equal(exitUsage))
 	})

@@ -30,7 +30,11 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [name|file...]",
 		Short: "Run scenarios and say whether all expectations held",
-		Long: `Run scenarios of the catalog by name, or scenario files by path, and say whether all expectations held.
+		Long: `Run scenarios of the catalog by name, or scenario files by path, and say whether
+all expectations held. With --server they are played against a server of yours
+that runs already; it has to call the platform at --api-addr, with the
+credentials that phonechecksim init writes into .env.
+
 Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 		Example: `  phonechecksim run match wifi-path
   phonechecksim run ./mine.yaml
@@ -94,7 +98,7 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 	f.StringSliceVar(&tags, "tags", nil, "run the scenarios of the catalog that have one of these tags")
 	f.Uint64Var(&how.seed, "seed", 1, "decides every id, token and chance")
 	f.BoolVar(&how.failFast, "fail-fast", false, "stop at the first scenario that fails")
-	f.StringVar(&format, "format", "text", strings.Join(formats, ", "))
+	f.StringVar(&format, "format", "text", "of the report on standard output: "+strings.Join(formats, ", "))
 	f.StringArrayVar(&reports, "report", nil, "write a report as well, format=file; may be given several times")
 	server.flags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))

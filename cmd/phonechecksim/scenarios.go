@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +23,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "demo [scenario...]",
 		Short:             "Show scenarios step by step: the story, the sequence, the verdict",
-		Long:              "Show scenarios step by step: the story, the sequence, the verdict. Without names, the four headline scenarios.",
+		Long:              "Show scenarios step by step: the story, the sequence, the verdict. Without\nnames, the four headline scenarios.",
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 0 {
@@ -82,8 +84,9 @@ func listCommand() *cobra.Command {
 func explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain name|file...",
-		Short:             "Tell what a scenario is about: the story, the wire, what server and device see, what a good integration does",
-		Args:              cobra.MinimumNArgs(1),
+		Short:             "Tell what a scenario is about and what a good integration does",
+		Long:              "Tell what a scenario is about: the story, what crosses the wire, what server and\ndevice see, what a good integration does.",
+		Args:              someName,
 		ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			chosen, err := find(names)
@@ -99,18 +102,34 @@ func explainCommand() *cobra.Command {
 	}
 }
 
+// someName asks for at least one scenario, in the words of this program.
+func someName(_ *cobra.Command, names []string) error {
+	if len(names) == 0 {
+		return errors.New("say which scenario; phonechecksim list shows them")
+	}
+	return nil
+}
+
 func newCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "new name",
 		Short: "Write a scenario file to begin with, name.yaml; overwrites nothing",
-		Args:  cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("say what the scenario is to be called: phonechecksim new my-first-one")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			content, err := scenarios.Starter(args[0])
 			if err != nil {
 				return err
 			}
 			path := args[0] + ".yaml"
-			if err := writeNew(path, content); err != nil {
+			switch err := writeNew(path, content); {
+			case errors.Is(err, os.ErrExist):
+				return fmt.Errorf("%s is there already; choose another name", path)
+			case err != nil:
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; play it with: phonechecksim run %s\n", path, filepath.Join(".", path))

@@ -29,10 +29,12 @@ func serveCommand() *cobra.Command {
 	var worldFile, addrFile, logFormat string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Put a simulated world behind real sockets, for backends, browsers and phones",
-		Long: `Put a simulated world behind real sockets. A backend in any language calls the platform at --api-addr, or at its
-real name through the proxy; a browser, an emulator or curl is put on a device's path by the access proxy: the user is the
-device, the password its path (cellular, wifi or default). SIGINT and SIGTERM end it once requests under way are answered.`,
+		Short: "Put a simulated world behind sockets: for backends, browsers, phones",
+		Long: `Put a simulated world behind real sockets. A backend in any language calls the
+platform at --api-addr, or at its real name through the proxy; a browser, an
+emulator or curl is put on a device's path by the access proxy: the user is the
+device, the password its path (cellular, wifi or default). SIGINT and SIGTERM
+end it once requests under way are answered.`,
 		Example: `  phonechecksim serve
   phonechecksim serve --config world.yaml --addr-file addr.json --api-addr 127.0.0.1:0
   curl -x http://alice:cellular@127.0.0.1:8081 -L --cacert ca.pem "$CHECK_URL"`,
@@ -134,14 +136,14 @@ func probeCommand() *cobra.Command {
 					return nil
 				}
 				if wait == 0 || real.Sleep(ctx, 50*time.Millisecond) != nil {
-					fmt.Fprintf(cmd.ErrOrStderr(), "phonechecksim: %v\n", err)
+					fmt.Fprintf(cmd.ErrOrStderr(), "phonechecksim: no serve answers: %v\n", err)
 					return errFailed
 				}
 			}
 		},
 	}
 	cmd.Flags().StringVar(&control, "control", "http://"+serve.DefaultAddr.ControlAddr, "base URL of the control API")
-	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long for it to come up")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long for it to come up; with =, as in --wait=5s")
 	cmd.Flags().Lookup("wait").NoOptDefVal = "30s"
 	return cmd
 }
@@ -166,7 +168,7 @@ func probe(ctx context.Context, url string) error {
 func initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [directory]",
-		Short: "Write tru.json, .env and a sample world.yaml for serve; overwrites nothing",
+		Short: "Write tru.json, .env and world.yaml for serve; overwrites nothing",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."

@@ -20,8 +20,8 @@ type against struct{ url, profile, apiAddr string }
 func (a *against) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&a.url, "server", "", "play against the application server at this base URL, in real time, instead of the reference server")
-	f.StringVar(&a.profile, "profile", "", "how apps speak to it (default: as to the reference server)")
-	f.StringVar(&a.apiAddr, "api-addr", "127.0.0.1:8080", "where the platform listens for it")
+	f.StringVar(&a.profile, "profile", "", "how apps speak to that server: a file (default: as to the reference server)")
+	f.StringVar(&a.apiAddr, "api-addr", "127.0.0.1:8080", "where the platform listens for that server")
 }
 
 // playable leaves out what cannot be played against a server outside, and says so.

@@ -2,6 +2,7 @@
 simulator: API_BASE_URL, or HTTPS_PROXY with the API's real name, decides whom it speaks to."""
 
 import base64
+import http.client
 import http.cookies
 import json
 import os
@@ -20,6 +21,9 @@ CREDENTIALS = base64.b64encode(f"{os.environ['TRU_ID_CLIENT_ID']}:{os.environ['T
 lock = threading.Lock()
 token = {"value": "", "expires": 0.0}
 sessions = {}  # cookie to the session's check
+
+# The platform cannot be reached, refuses, or answers what makes no sense.
+FAILURES = (OSError, http.client.HTTPException, ValueError, LookupError, TypeError)
 
 
 def send(path, authorization, body=None, kind="application/json"):
@@ -69,11 +73,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400, {"error_message": "a number with its country code, please"})
         try:
             check = call("/phone_check/v0.1/checks", json.dumps({"phone_number": number}).encode())
-        except (urllib.error.URLError, OSError):
+            check_id, check_url = check["check_id"], check["_links"]["check_url"]["href"]
+        except FAILURES:
             return self.answer(502, {"error_message": "no check, please use another way"})
         session = secrets.token_hex(16)
-        sessions[session] = check["check_id"]
-        self.answer(200, {"check_id": check["check_id"], "check_url": check["_links"]["check_url"]["href"]}, session)
+        sessions[session] = check_id
+        self.answer(200, {"check_id": check_id, "check_url": check_url}, session)
 
     def do_GET(self):
         asked = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query).get("check_id", [""])[0]
@@ -82,11 +87,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(403, {"error_message": "not your check"})
         try:
             check = call("/phone_check/v0.1/checks/" + asked)
-        except (urllib.error.URLError, OSError):
+            result = {"check_id": asked}
+            if check["status"] == "COMPLETED":
+                result["match"] = check["match"]
+        except FAILURES:
             return self.answer(502, {"error_message": "no result, please use another way"})
-        result = {"check_id": asked}
-        if check["status"] == "COMPLETED":
-            result["match"] = check["match"]
         self.answer(200, result)
 
     def log_message(self, *_):

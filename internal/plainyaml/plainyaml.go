@@ -87,6 +87,7 @@ type Mistake struct {
 	Source       string // the line as it stands in the file
 }
 
+// Error is the place, the text, and the line of the file with a mark under what is meant.
 func (m Mistake) Error() string {
 	where := m.File
 	if m.Line > 0 {
@@ -103,6 +104,7 @@ func (m Mistake) Error() string {
 // Mistakes is every mistake that was found in a file.
 type Mistakes []Mistake
 
+// Error is all of them, one after the other.
 func (m Mistakes) Error() string {
 	all := make([]string, len(m))
 	for i := range m {

@@ -5,8 +5,12 @@
 // is time: a platform that says nothing for a minute costs a millisecond.
 //
 //	func TestContract(t *testing.T) {
+//		profile, err := contract.Ready("guide") // or LoadProfile, of a file
+//		if err != nil {
+//			t.Fatal(err)
+//		}
 //		contract.RunT(t, contract.Config{
-//			Profile: contract.Reference(),
+//			Profile: profile,
 //			New:     func(w *sim.World) http.Handler { return NewBackend(w.Client(), w.Project(), w.Clock()) },
 //		})
 //	}

@@ -74,6 +74,7 @@ func (f Fault) Validate() error {
 	return nil
 }
 
+// String says in words what the fault does.
 func (f Fault) String() string {
 	var words []string
 	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
