@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/phonechecksim/phonechecksim/sim"
 )
 
 // Summary says to a person where everything is and how to use it.
@@ -34,7 +36,7 @@ func (s *Server) Summary(w io.Writer) {
 	}
 	line("")
 	line("A backend with a hard-coded API host takes part through the proxy, as the user server:")
-	line("  HTTPS_PROXY=%s", strings.Replace(a.Proxy, "://", "://server:@", 1))
+	line("  HTTPS_PROXY=%s", strings.Replace(a.Proxy, "://", "://"+wired+"@", 1))
 	line("")
 	line("Trust its certificate authority (SHA-256 %s...):", s.ca.Fingerprint()[:16])
 	for _, t := range trust(a.CA) {
@@ -77,10 +79,13 @@ type StarterFile struct {
 	Content []byte
 }
 
+// wired are the credentials of the proxy's user that is no device. Any password does; with an empty one Node's undici sends none.
+const wired = sim.WiredUser + ":x"
+
 // StarterFiles are the credentials and settings of the default project, in the forms and under the names that existing
 // clients of the platform read, and a sample world.
 func StarterFiles() []StarterFile {
-	api, proxy := "http://"+DefaultAddr.APIAddr, "http://server:@"+DefaultAddr.ProxyAddr
+	api, proxy := "http://"+DefaultAddr.APIAddr, "http://"+wired+"@"+DefaultAddr.ProxyAddr
 	id, secret := "sim-client", "sim-secret-of-the-default-project"
 	credentials, err := json.MarshalIndent(map[string]any{
 		"project_id": "c69bc0e6-a429-11ea-bb37-0242ac130003", "name": "phonechecksim", "created_at": "2020-06-01T16:43:30+00:00",
