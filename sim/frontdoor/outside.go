@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/phonechecksim/phonechecksim/sim/vnet"
@@ -20,7 +21,8 @@ type Outside struct {
 	Loopback bool
 	// Everything lets any host be reached.
 	Everything bool
-	// Never says which addresses are not, in spite of the above: those of the simulator's own sockets.
+	// Never says which addresses are not, in spite of the above: those of the simulator's own sockets. It is asked with the
+	// name that is called, and again with the address that this leads to.
 	Never func(address string) bool
 	// Owner is whose hosts these are, for the journal.
 	Owner string
@@ -33,7 +35,7 @@ const connectPatience = 5 * time.Second
 // returned transport when done.
 func (o Outside) Hosts() (outside func(address string) (owner string, h http.Handler), transport *http.Transport) {
 	transport = &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: connectPatience}).DialContext,
+		DialContext:           (&net.Dialer{Timeout: connectPatience, Control: o.control}).DialContext,
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   8,
 		IdleConnTimeout:       idlePatience,
@@ -65,6 +67,14 @@ func (o Outside) reaches(address string) bool {
 		}
 	}
 	return o.Everything || o.Loopback && isLoopback(host)
+}
+
+// control looks at where a name really leads, once it is resolved: there are many names for one machine.
+func (o Outside) control(_, address string, _ syscall.RawConn) error {
+	if o.Never != nil && o.Never(address) {
+		return fmt.Errorf("%s is the simulator itself", address)
+	}
+	return nil
 }
 
 func isLoopback(host string) bool {

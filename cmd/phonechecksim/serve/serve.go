@@ -210,11 +210,28 @@ func (s *Server) outside() frontdoor.Outside {
 		Loopback: !s.exposed() || s.cfg.AllowExternal, Everything: s.cfg.AllowExternal, Owner: "Server",
 		Never: func(address string) bool {
 			host, port, _ := net.SplitHostPort(address)
-			ip, err := netip.ParseAddr(host)
-			local := host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (ip.IsLoopback() || ip.IsUnspecified())
-			return local && (*s.own.Load())[port]
+			return (*s.own.Load())[port] && isThisMachine(host)
 		},
 	}
+}
+
+// isThisMachine recognises its names and addresses; of a name that has to be looked up the address will tell.
+func isThisMachine(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return true
+	}
+	own, _ := net.InterfaceAddrs() // without them, what is above has to do
+	for _, a := range own {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap() == ip {
+			return true
+		}
+	}
+	return false
 }
 
 // exposed says whether other machines reach a socket.

@@ -511,6 +511,25 @@ var _ = Describe("serve", func() {
 		Expect(said.String()).To(ContainSubstring("Exposed: other machines can reach it."))
 	})
 
+	It("does not reach itself, whatever name it is called by", func() {
+		u := start(func(c *serve.Config) { c.AllowExternal = true })
+		name, err := os.Hostname()
+		Expect(err).NotTo(HaveOccurred())
+		_, port, err := net.SplitHostPort(strings.TrimPrefix(u.at.Control, "http://"))
+		Expect(err).NotTo(HaveOccurred())
+		through := u.client(u.at.Devices[0].Proxies["cellular"])
+		for _, host := range []string{"127.0.0.1", "localhost", "x.localhost", "localhost.", "127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", name} {
+			resp, err := through.Get("http://" + host + ":" + port + "/v1/world")
+			if err != nil {
+				continue // it was cut off
+			}
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			Expect(resp.StatusCode).NotTo(Equal(200), host)
+			Expect(string(body)).NotTo(ContainSubstring("client_secret"), host)
+		}
+	})
+
 	It("puts direct visits where it is told to", func() {
 		u := start(func(c *serve.Config) { c.DirectAs = "alice/cellular" })
 		b := u.backend(u.at.API, u.at.Projects[0])
