@@ -94,6 +94,7 @@ var _ = Describe("phonechecksim", func() {
 		Entry("nothing to run", "say which scenarios to run", "run"),
 		Entry("all and some", "leave out the names", "run", "--all", "match"),
 		Entry("an unknown format", `--format "xml" is none of text, github, har, json, junit, markdown, mermaid, tap`, "run", "match", "--format", "xml"),
+		Entry("a server that is none", `write it as a URL`, "run", "match", "--server", "localhost"),
 		Entry("an unknown tag", `there is no tag "atack"`, "run", "--tags", "atack"),
 		Entry("tags and names", "leave out the names", "run", "--tags", "attack", "match"),
 		Entry("a report without a file", "write it as format=file", "run", "match", "--report", "junit"),
@@ -151,6 +152,13 @@ var _ = Describe("phonechecksim", func() {
 		Expect(out).To(And(ContainSubstring("forwarded-v01"), Not(ContainSubstring("ok    match "))))
 		Expect(os.ReadFile(junit)).To(ContainSubstring(`<testsuites`))
 		Expect(os.ReadFile(har)).To(ContainSubstring(`"version": "1.2"`))
+	})
+
+	It("says so when nobody serves where it is told to look", func() {
+		dead := freeAddress()
+		code, _, errs := call("run", "match", "--server", "http://"+dead, "--api-addr", "127.0.0.1:0")
+		Expect(code).To(Equal(exitUsage))
+		Expect(errs).To(ContainSubstring("--server: nothing listens on " + dead))
 	})
 
 	It("stops at the first failure when it is told to", func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/phonechecksim/phonechecksim/scenarios"
 )
+
+// serverPatience is how long a server outside may take to listen.
+const serverPatience = 2 * time.Second
 
 // against are the flags that play scenarios against a server outside.
 type against struct{ url, profile, apiAddr string }
@@ -49,6 +53,13 @@ func (a *against) open(cmd *cobra.Command) (s *scenarios.Server, end func(), err
 		if profile, err = scenarios.LoadServerProfile(a.profile); err != nil {
 			return nil, nil, err
 		}
+	}
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := (*process)(nil).waitFor(cmd.Context(), u, serverPatience); err != nil {
+		return nil, nil, fmt.Errorf("--server: %w", err)
 	}
 	l, err := new(net.ListenConfig).Listen(cmd.Context(), "tcp", a.apiAddr)
 	if err != nil {
