@@ -72,16 +72,34 @@ func routes() []route {
 // their platform, and a router of its own would be the dearest part of making
 // one. It does not change once it is built.
 type router struct {
-	mux     *mux.Router
+	muxes   map[string]*mux.Router // by prefix, for mux tries its routes one by one
 	byName  map[string]*route
 	methods []string
 }
 
+// prefixOf is the part of a path that is the same for all routes of an API:
+// its first two segments.
+func prefixOf(path string) string {
+	first := strings.IndexByte(path[min(1, len(path)):], '/') + 1
+	if first == 0 {
+		return path
+	}
+	if second := strings.IndexByte(path[first+1:], '/'); second >= 0 {
+		return path[:first+1+second]
+	}
+	return path
+}
+
 var theRouter = sync.OnceValue(func() *router {
-	rt := &router{mux: mux.NewRouter().SkipClean(true), byName: map[string]*route{}}
+	rt := &router{muxes: map[string]*mux.Router{}, byName: map[string]*route{}}
 	for _, line := range routes() {
 		rt.byName[line.name] = &line
-		rt.mux.Path(line.path).Methods(line.method).Name(line.name).Handler(http.NotFoundHandler())
+		m := rt.muxes[prefixOf(line.path)]
+		if m == nil {
+			m = mux.NewRouter().SkipClean(true)
+			rt.muxes[prefixOf(line.path)] = m
+		}
+		m.Path(line.path).Methods(line.method).Name(line.name).Handler(http.NotFoundHandler())
 		if !slices.Contains(rt.methods, line.method) {
 			rt.methods = append(rt.methods, line.method)
 		}
@@ -92,8 +110,12 @@ var theRouter = sync.OnceValue(func() *router {
 
 // match finds the route of a request, or the problem that there is none.
 func (rt *router) match(r *http.Request) (*route, map[string]string, failure) {
+	api := rt.muxes[prefixOf(r.URL.Path)]
+	if api == nil {
+		return nil, nil, routeNotFound.because()
+	}
 	var m mux.RouteMatch
-	if rt.mux.Match(r, &m) {
+	if api.Match(r, &m) {
 		return rt.byName[m.Route.GetName()], m.Vars, nil
 	}
 	// mux knows that another method would do, not which.
@@ -101,7 +123,7 @@ func (rt *router) match(r *http.Request) (*route, map[string]string, failure) {
 	for _, method := range rt.methods {
 		other := *r
 		other.Method = method
-		if rt.mux.Match(&other, new(mux.RouteMatch)) {
+		if api.Match(&other, new(mux.RouteMatch)) {
 			allow = append(allow, method)
 		}
 	}
