@@ -17,7 +17,7 @@ const module = "github.com/phonechecksim/phonechecksim/"
 // floors lists the packages from the top down. A package may import what stands below it, and nothing else of ours.
 var floors = []string{
 	"cmd/phonechecksim", "cmd/phonechecksim/serve", "scenarios/report", "scenarios", "scenarios/contract", "sim/simmatch", "sim",
-	"sim/appserver", "sim/frontdoor", "internal/apitest", "internal/plainyaml", "sim/journal", "sim/vnet", "sim/clock",
+	"sim/appserver", "sim/frontdoor", "internal/apitest", "internal/plainyaml", "internal/wholefile", "sim/journal", "sim/vnet", "sim/clock",
 	"idlayrfake", "mnofake", "device",
 }
 

@@ -16,15 +16,10 @@ const moReceiver = "447700900999"
 
 // createMOCheck is POST /mo_check/v0.1/checks.
 func (p *Platform) createMOCheck(x *exchange) failure {
-	project, fail := p.authorize(x, x.api.name)
+	project, c, fail := p.newCheck(x)
 	if fail != nil {
 		return fail
 	}
-	c, fail := p.readCheck(x, project)
-	if fail != nil {
-		return fail
-	}
-	c = p.newCheck(x, project, c)
 	text := hex.EncodeToString(p.random(5))
 	if _, fail = p.keep(x, project, c, text); fail != nil {
 		return fail

@@ -78,15 +78,10 @@ func (p *Platform) wire(x *exchange, c Check) checkBody {
 
 // createCheck is POST /checks (guide, step 3).
 func (p *Platform) createCheck(x *exchange) failure {
-	project, fail := p.authorize(x, x.api.name)
+	project, c, fail := p.newCheck(x)
 	if fail != nil {
 		return fail
 	}
-	c, fail := p.readCheck(x, project)
-	if fail != nil {
-		return fail
-	}
-	c = p.newCheck(x, project, c)
 	if !x.api.chained { // there is no device to wait for
 		if c, fail = p.askAboutSIM(x.r.Context(), c); fail != nil {
 			return fail
@@ -107,15 +102,21 @@ func (p *Platform) createCheck(x *exchange) failure {
 	return nil
 }
 
-// newCheck fills in what a check has of itself.
-func (p *Platform) newCheck(x *exchange, project *Project, c Check) Check {
+// newCheck makes the check that a request asks for, and says for which project.
+func (p *Platform) newCheck(x *exchange) (project *Project, c Check, fail failure) {
+	if project, fail = p.authorize(x, x.api.name); fail != nil {
+		return nil, c, fail
+	}
+	if c, fail = p.readCheck(x, project); fail != nil {
+		return nil, c, fail
+	}
 	c.CheckID = p.newID()
 	c.Project, c.Product, c.Version = project.ProjectID, x.api.name, x.api.version
 	c.Status, c.TTL = StatusAccepted, p.cfg.TTL
 	c.ChargeAmount, c.ChargeCurrency = 1, "API"
 	c.CreatedAt = p.cfg.Clock.Now()
 	c.UpdatedAt = c.CreatedAt
-	return c
+	return project, c, nil
 }
 
 // keep takes a new check in and returns the balance left.

@@ -43,7 +43,7 @@ could not be examined.`,
 			if !slices.Contains(contract.Formats(), format) {
 				return fmt.Errorf("--format %q is none of %s", format, strings.Join(contract.Formats(), ", "))
 			}
-			files, err := contractFiles(reports)
+			files, err := reportFiles(reports, contract.Formats())
 			if err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ could not be examined.`,
 				}
 			}
 			for _, f := range files {
-				if err := f.write(report); err != nil {
+				if err := f.write(report.Write); err != nil {
 					return err
 				}
 			}
@@ -149,28 +149,6 @@ func contractInitCommand() *cobra.Command {
 			return nil
 		},
 	}
-}
-
-// contractFile is where a report of a contract run goes.
-type contractFile struct{ format, path string }
-
-func contractFiles(reports []string) (files []contractFile, err error) {
-	for _, r := range reports {
-		format, path, ok := strings.Cut(r, "=")
-		if !ok || path == "" || !slices.Contains(contract.Formats(), format) {
-			return nil, fmt.Errorf("--report %q: write it as format=file, with a format of %s", r, strings.Join(contract.Formats(), ", "))
-		}
-		files = append(files, contractFile{format, path})
-	}
-	return files, nil
-}
-
-func (f contractFile) write(r *contract.Report) error {
-	out, err := os.Create(f.path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(r.Write(out, f.format), out.Close())
 }
 
 func readProfile(name string) (*contract.Profile, error) {

@@ -46,7 +46,7 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 			if !slices.Contains(formats, format) {
 				return fmt.Errorf("--format %q is none of %s", format, strings.Join(formats, ", "))
 			}
-			files, err := reportFiles(reports)
+			files, err := reportFiles(reports, report.Formats())
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 			chosen = chosen[:len(results)] // fewer when it stopped at the first failure
 			run := report.Run{Seed: how.seed, Scenarios: chosen, Results: results, Files: pathsOf(names)}
 			for _, f := range files {
-				if err := f.write(run); err != nil {
+				if err := f.write(func(w io.Writer, format string) error { return report.Write(w, format, run) }); err != nil {
 					return err
 				}
 			}
@@ -109,26 +109,24 @@ Exit code 0: they did; 1: one did not; 2: the call or a file makes no sense.`,
 // reportFile is where a report goes.
 type reportFile struct{ format, path string }
 
-func reportFiles(reports []string) (files []reportFile, err error) {
+// reportFiles reads the values of --report.
+func reportFiles(reports, formats []string) (files []reportFile, err error) {
 	for _, r := range reports {
 		format, path, ok := strings.Cut(r, "=")
-		switch {
-		case !ok || path == "":
-			return nil, fmt.Errorf("--report %q: write it as format=file", r)
-		case !slices.Contains(report.Formats(), format):
-			return nil, fmt.Errorf("--report %q: the format is one of %s", r, strings.Join(report.Formats(), ", "))
+		if !ok || path == "" || !slices.Contains(formats, format) {
+			return nil, fmt.Errorf("--report %q: write it as format=file; the format is one of %s", r, strings.Join(formats, ", "))
 		}
 		files = append(files, reportFile{format, path})
 	}
 	return files, nil
 }
 
-func (f reportFile) write(run report.Run) error {
+func (f reportFile) write(report func(w io.Writer, format string) error) error {
 	out, err := os.Create(f.path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(report.Write(out, f.format, run), out.Close())
+	return errors.Join(report(out, f.format), out.Close())
 }
 
 // pathsOf are the files among the names, as a CI system shows them.

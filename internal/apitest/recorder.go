@@ -20,6 +20,7 @@ import (
 
 	"github.com/phonechecksim/phonechecksim/idlayrfake"
 	"github.com/phonechecksim/phonechecksim/sim/journal"
+	"github.com/phonechecksim/phonechecksim/sim/vnet"
 )
 
 var english = message.NewPrinter(language.English)
@@ -161,10 +162,9 @@ func (r *Recorder) expected(name, line string) bool {
 	return false
 }
 
-// matches: a star stands for anything.
+// matches: a star stands for anything, and | for or.
 func matches(pattern, s string) bool {
-	re := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
-	return regexp.MustCompile("(?s)^(?:" + strings.ReplaceAll(re, `\|`, "|") + ")$").MatchString(s)
+	return slices.ContainsFunc(strings.Split(pattern, "|"), func(one string) bool { return vnet.MatchPattern(one, s) })
 }
 
 func (r *Recorder) report(name string, wrong []string) {

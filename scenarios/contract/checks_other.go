@@ -119,13 +119,7 @@ func runFallback(b *bench) {
 		bob := w.user(numberB)
 		s := bob.mustStart(numberB)
 		got := bob.open(s)
-		remove := w.front.on(func(c *call) {
-			o := map[string]any{"check_id": c.id}
-			for k, v := range says {
-				o[k] = v
-			}
-			c.answer(http.StatusOK, o)
-		}, toRead, toRedeem)
+		remove := w.front.says(says)
 		a := bob.finish(s, got)
 		remove()
 		if !offers(a) {
@@ -238,13 +232,7 @@ func runAdditive(b *bench) {
 		bob := w.user(numberB)
 		s := bob.mustStart(numberB)
 		got := bob.open(s)
-		remove := w.front.on(func(c *call) {
-			o := map[string]any{"check_id": c.id}
-			for k, v := range says {
-				o[k] = v
-			}
-			c.answer(http.StatusOK, o)
-		}, toRead, toRedeem)
+		remove := w.front.says(says)
 		a := bob.finish(s, got)
 		remove()
 		if !a.answered() || a.status == http.StatusInternalServerError {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -107,6 +108,16 @@ func (f *front) on(do func(*call), kinds ...kind) (remove func()) {
 			}
 		}
 	}
+}
+
+// says makes the platform answer requests for the result with a check that has these members, and returns a function that
+// ends it.
+func (f *front) says(members map[string]any) (remove func()) {
+	return f.on(func(c *call) {
+		check := map[string]any{"check_id": c.id}
+		maps.Copy(check, members)
+		c.answer(http.StatusOK, check)
+	}, toRead, toRedeem)
 }
 
 // clear makes the platform what it was. Tokens that were revoked are good again: a backend that goes on using a dead one is

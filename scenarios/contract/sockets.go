@@ -23,7 +23,7 @@ type sockets struct {
 	relaying   sync.WaitGroup
 
 	mu     sync.Mutex
-	outlet *outlet
+	outlet *frontdoor.Queue
 	secure *frontdoor.Door
 }
 
@@ -57,7 +57,7 @@ func newSockets(ctx context.Context, plain, secure string, handler http.Handler)
 			s.mu.Lock()
 			to := s.outlet
 			s.mu.Unlock()
-			to.put(c)
+			to.Put(c)
 		}
 	})
 	return s, nil
@@ -65,7 +65,7 @@ func newSockets(ctx context.Context, plain, secure string, handler http.Handler)
 
 // present makes the platform show certificates of that authority from now on, on new connections alone: those there are are cut.
 func (s *sockets) present(ca *frontdoor.CA) {
-	door, out := frontdoor.New(ca), &outlet{conns: make(chan net.Conn), closed: make(chan struct{}), addr: s.tls.Addr()}
+	door, out := frontdoor.New(ca), frontdoor.NewQueue(s.tls.Addr())
 	door.ServeTLS(out, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.overTLS.Store(true)
 		s.handler.ServeHTTP(w, r)
@@ -88,35 +88,3 @@ func (s *sockets) close() {
 	_ = secure.Close()
 	s.relaying.Wait()
 }
-
-// outlet is a listener for connections that were accepted elsewhere.
-type outlet struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-	addr   net.Addr
-}
-
-func (o *outlet) put(c net.Conn) {
-	select {
-	case o.conns <- c:
-	case <-o.closed:
-		_ = c.Close()
-	}
-}
-
-func (o *outlet) Accept() (net.Conn, error) {
-	select {
-	case c := <-o.conns:
-		return c, nil
-	case <-o.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (o *outlet) Close() error {
-	o.once.Do(func() { close(o.closed) })
-	return nil
-}
-
-func (o *outlet) Addr() net.Addr { return o.addr }

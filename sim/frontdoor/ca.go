@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/phonechecksim/phonechecksim/internal/wholefile"
 )
 
 // CA is the simulator's own certificate authority. Whoever trusts it takes the simulator for every host of the virtual
@@ -102,25 +104,10 @@ func LoadCA(dir string, now func() time.Time) (*CA, error) {
 		return nil, err
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := writeFile(filepath.Join(dir, keyFile), key, 0o600); err != nil {
+	if err := wholefile.Write(filepath.Join(dir, keyFile), key, 0o600); err != nil {
 		return nil, err
 	}
-	return ca, writeFile(filepath.Join(dir, caFile), ca.PEM(), 0o644)
-}
-
-// writeFile puts a file in place as a whole, with its mode from the start.
-func writeFile(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return ca, wholefile.Write(filepath.Join(dir, caFile), ca.PEM(), 0o644)
 }
 
 func readCA(dir string, now func() time.Time) (*CA, error) {

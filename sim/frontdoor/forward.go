@@ -39,11 +39,7 @@ func forward(w http.ResponseWriter, r *http.Request, to target) {
 			p.Out.URL = &url.URL{Scheme: to.scheme, Host: to.address, Path: p.In.URL.Path, RawPath: p.In.URL.RawPath,
 				RawQuery: p.In.URL.RawQuery, ForceQuery: p.In.URL.ForceQuery}
 			p.Out.Host = p.In.Host
-			for _, name := range forwarded { // the library takes them out; what they are worth is for the servers to know
-				if v, ok := p.In.Header[name]; ok {
-					p.Out.Header[name] = v
-				}
-			}
+			keepForwarded(p)
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { explain(w, to.address, err) },
 	}
@@ -77,6 +73,15 @@ func arrived(r *http.Request) *http.Request {
 }
 
 var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+// keepForwarded lets them travel on: the library takes them out, and what they are worth is for the servers to know.
+func keepForwarded(p *httputil.ProxyRequest) {
+	for _, name := range forwarded {
+		if v, ok := p.In.Header[name]; ok {
+			p.Out.Header[name] = v
+		}
+	}
+}
 
 var quiet = log.New(io.Discard, "", 0)
 

@@ -26,7 +26,7 @@ type Door struct {
 	ca      *CA
 	server  http.Server // of sockets
 	tunnels http.Server // of what comes through CONNECT
-	accept  *queue
+	accept  *Queue
 	handing sync.WaitGroup
 }
 
@@ -41,7 +41,7 @@ type handlerKey struct{}
 
 // New returns a door that nobody can reach yet. Certificates are made by the authority.
 func New(ca *CA) *Door {
-	d := &Door{ca: ca, accept: newQueue()}
+	d := &Door{ca: ca, accept: NewQueue(&net.TCPAddr{})}
 	for _, s := range []*http.Server{&d.server, &d.tunnels} {
 		s.ReadHeaderTimeout, s.IdleTimeout, s.MaxHeaderBytes = headerPatience, idlePatience, maxHeader
 		s.ErrorLog = log.New(io.Discard, "", 0) // it would tell of every garbage connection
@@ -107,16 +107,21 @@ func (m marking) Accept() (net.Conn, error) {
 	return &marked{c, m.handler}, nil
 }
 
-// queue is a listener for connections that were accepted elsewhere.
-type queue struct {
+// Queue is a listener for connections that were accepted elsewhere. Make one with [NewQueue].
+type Queue struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+	addr   net.Addr
 }
 
-func newQueue() *queue { return &queue{conns: make(chan net.Conn), closed: make(chan struct{})} }
+// NewQueue returns an empty queue that says it listens on addr.
+func NewQueue(addr net.Addr) *Queue {
+	return &Queue{conns: make(chan net.Conn), closed: make(chan struct{}), addr: addr}
+}
 
-func (q *queue) put(c net.Conn) {
+// Put hands a connection to whoever accepts; once the queue is closed it closes the connection.
+func (q *Queue) Put(c net.Conn) {
 	select {
 	case q.conns <- c:
 	case <-q.closed:
@@ -124,7 +129,8 @@ func (q *queue) put(c net.Conn) {
 	}
 }
 
-func (q *queue) Accept() (net.Conn, error) {
+// Accept implements [net.Listener].
+func (q *Queue) Accept() (net.Conn, error) {
 	select {
 	case c := <-q.conns:
 		return c, nil
@@ -133,9 +139,11 @@ func (q *queue) Accept() (net.Conn, error) {
 	}
 }
 
-func (q *queue) Close() error {
+// Close implements [net.Listener].
+func (q *Queue) Close() error {
 	q.once.Do(func() { close(q.closed) })
 	return nil
 }
 
-func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
+// Addr implements [net.Listener].
+func (q *Queue) Addr() net.Addr { return q.addr }

@@ -15,8 +15,6 @@ import (
 
 // Outside is what requests inside may reach on the real network, such as a backend that is called back on this machine.
 type Outside struct {
-	// Named are addresses ("127.0.0.1:3000") that are always reached.
-	Named []string
 	// Loopback lets every port of this machine be reached.
 	Loopback bool
 	// Everything lets any host be reached.
@@ -61,11 +59,6 @@ func (o Outside) reaches(address string) bool {
 	if err != nil || o.Never != nil && o.Never(address) {
 		return false
 	}
-	for _, named := range o.Named {
-		if strings.EqualFold(named, address) {
-			return true
-		}
-	}
 	return o.Everything || o.Loopback && isLoopback(host)
 }
 
@@ -99,11 +92,7 @@ func toReality(scheme, address string, transport *http.Transport) http.Handler {
 					p.Out.URL.Scheme = "https"
 				}
 			}
-			for _, name := range forwarded {
-				if v, ok := p.In.Header[name]; ok {
-					p.Out.Header[name] = v
-				}
-			}
+			keepForwarded(p)
 		},
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
 			vnet.Note(r.Context(), fmt.Sprintf("the real %s: %v", address, err))

@@ -88,7 +88,7 @@ func (d *Door) connect(w http.ResponseWriter, r *http.Request, way Way) {
 		forward(w, r, target{"https", inside, way})
 	})
 	conf := d.ca.tlsConfig(func(net.Conn) string { return host })
-	d.accept.put(&marked{&tunnel{Conn: raw, early: buffered.Reader, conf: conf}, answer})
+	d.accept.Put(&marked{&tunnel{Conn: raw, early: buffered.Reader, conf: conf}, answer})
 }
 
 // tunnel is the door's end of a CONNECT. The client begins with TLS, as nearly all do, or in the clear: its first byte

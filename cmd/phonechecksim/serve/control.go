@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -176,17 +177,22 @@ func (c *call) object() (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// into reads a JSON object into a struct, and refuses members that it does not have.
-func (c *call) into(v any) error {
+// compact reads a JSON object and writes it without the white space that YAML would read otherwise, each member once.
+func (c *call) compact() ([]byte, error) {
 	members, err := c.object()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	raw, err := json.Marshal(members)
+	return json.Marshal(members)
+}
+
+// into reads a JSON object into a struct, and refuses members that it does not have.
+func (c *call) into(v any) error {
+	raw, err := c.compact()
 	if err != nil {
 		return err
 	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return badInput("body", "%s", strings.TrimPrefix(err.Error(), "json: "))

@@ -226,11 +226,7 @@ func (s *Server) listFaults(c *call) error {
 const maxFaults = 100
 
 func (s *Server) createFault(c *call) error {
-	members, err := c.object()
-	if err != nil {
-		return err
-	}
-	raw, err := json.Marshal(members)
+	raw, err := c.compact()
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/phonechecksim/phonechecksim/internal/wholefile"
 	"github.com/phonechecksim/phonechecksim/scenarios"
 	"github.com/phonechecksim/phonechecksim/sim/clock"
 	"github.com/phonechecksim/phonechecksim/sim/frontdoor"
@@ -69,13 +69,14 @@ func DefaultCast() *scenarios.Cast {
 
 // Server is what is being served. Make one with [Start].
 type Server struct {
-	cfg     Config
-	ca      *frontdoor.CA
-	door    *frontdoor.Door
-	control *http.Server
-	urls    urls
-	started time.Time
-	clock   clock.Real // the machine's
+	cfg      Config
+	ca       *frontdoor.CA
+	door     *frontdoor.Door
+	control  *http.Server
+	urls     urls
+	started  time.Time
+	directly frontdoor.Way // of visits without access proxy; nil: over fixed line
+	clock    clock.Real    // the machine's
 
 	closing chan struct{} // closed when it ends: event streams stop
 	serving sync.WaitGroup
@@ -120,22 +121,13 @@ func (s *Server) start() (err error) {
 	}
 	s.forbid(listeners[2].Addr(), listeners[4].Addr())
 	if _, err := s.addTenant(projectSpec{ID: defaultTenant}); err != nil {
-		for _, l := range listeners {
-			err = errors.Join(err, l.Close())
-		}
-		return err
+		return errors.Join(err, closeAll(listeners))
 	}
-	directly, err := s.direct()
-	if err != nil {
-		for _, l := range listeners {
-			err = errors.Join(err, l.Close())
-		}
-		return err
+	if s.directly, err = s.direct(); err != nil {
+		return errors.Join(err, closeAll(listeners))
 	}
-	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.tenantOf(r).api(directly).ServeHTTP(w, r) })
-	app := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.tenant(defaultTenant).world.AppHandler().ServeHTTP(w, r)
-	})
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.tenantOf(r).api().ServeHTTP(w, r) })
+	app := s.tenant(defaultTenant).world.AppHandler()
 	s.door.Serve(listeners[0], api)
 	s.door.ServeTLS(listeners[1], api)
 	s.door.Serve(listeners[2], s.door.Proxy(s.way))
@@ -159,14 +151,20 @@ func (s *Server) listen() (all []net.Listener, err error) {
 	} {
 		l, listenErr := s.listenOn(a.addr)
 		if listenErr != nil {
-			for _, open := range all {
-				_ = open.Close()
-			}
+			_ = closeAll(all)
 			return nil, fmt.Errorf("the %s cannot listen on %s: %w; choose another address with %s (port 0 takes a free one)", a.name, a.addr, listenErr, a.flag)
 		}
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Server) listenOn(addr string) (net.Listener, error) {
@@ -311,14 +309,5 @@ func (s *Server) close() error {
 
 // WriteAddrFile writes [Server.Addresses] to a file, whole or not at all.
 func (s *Server) WriteAddrFile(path string) error {
-	return writeWhole(path, append(s.Addresses().json(), '\n'), 0o600)
-}
-
-// writeWhole puts a file in place in one step, so that who waits for it never reads half of it.
-func writeWhole(path string, content []byte, mode os.FileMode) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, content, mode); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return wholefile.Write(path, append(s.Addresses().json(), '\n'), 0o600)
 }

@@ -36,6 +36,7 @@ const (
 type tenant struct {
 	id    string
 	world *sim.World
+	api   func() http.Handler // made with the first request: the ways of visits are known then
 	clock *clock.Real
 	gone  chan struct{} // closed with it
 	once  sync.Once
@@ -98,6 +99,7 @@ func (s *Server) addTenant(spec projectSpec) (*tenant, error) {
 		return nil, errors.Join(err, t.door.Close())
 	}
 	t.world = w
+	t.api = sync.OnceValue(func() http.Handler { return w.APIHandler(s.directly) })
 	for _, base := range []string{s.urls.api, s.urls.apiTLS, s.cfg.PublicURL} {
 		if _, host, ok := strings.Cut(base, "://"); ok {
 			w.AnswerAs(host)
@@ -204,16 +206,9 @@ func (s *Server) tenantOf(r *http.Request) *tenant {
 		return all[i]
 	}
 	if len(all) == 0 { // it is all over
-		return &tenant{}
+		return &tenant{api: http.NotFoundHandler}
 	}
 	return all[0]
-}
-
-func (t *tenant) api(directly frontdoor.Way) http.Handler {
-	if t.world == nil {
-		return http.NotFoundHandler()
-	}
-	return t.world.APIHandler(directly)
 }
 
 // addDevice puts a device into a tenant's world and gives each of its paths a port of its own.
